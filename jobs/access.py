@@ -1,0 +1,32 @@
+"""Who may see which jobs, and act upon them. Jobs one may not see are unknown to one."""
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.db.models import Q
+
+from jobs.models import Job, JobQuerySet
+
+NOT_IN_LISTS = ("params", "result", "traceback")  # what may be large
+
+
+def visible_to(user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
+    """One's own; all to staff who may view jobs; none to those we do not know."""
+    jobs = Job.objects.select_related("owner")
+    if not isinstance(user, PermissionsMixin):
+        return jobs.none()
+    if getattr(user, "is_staff", False) and user.has_perm("jobs.view_job"):
+        return jobs
+    return jobs.filter(owner_id=user.pk)
+
+
+def readable_by(user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
+    """Besides, for those who know the id: what nobody in particular has submitted."""
+    anonymous = Q(owner=None, origin__in=(Job.Origin.TUTORIAL, Job.Origin.DIRECT))
+    return Job.objects.filter(anonymous | Q(pk__in=visible_to(user).values("pk")))
+
+
+def may_act(user: AbstractBaseUser | AnonymousUser, job: Job) -> bool:
+    """Cancel or retry a job that one sees: one's own, or any with the permission."""
+    if not isinstance(user, PermissionsMixin):
+        return False
+    return job.owner_id == user.pk or user.has_perm("jobs.cancel_job")

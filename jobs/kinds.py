@@ -1,0 +1,106 @@
+"""Kinds of work, recorded by the apps above when they start: name, handler, limits, parameters.
+
+Records only: nothing here runs, queues or stores anything.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from jobs.errors import UnknownKind, WrongParams
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a job is about: a page of the admin, by the URL's name and the object's id."""
+
+    label: str
+    view: str
+    object_id: str
+
+
+class Work(Protocol):
+    """What a handler is given. Both calls raise Stopped (Cancelled) when the job is to end."""
+
+    @property
+    def job_id(self) -> uuid.UUID: ...
+
+    @property
+    def attempt(self) -> int:
+        """1 in the first run; more after a worker was lost: effects may be there already."""
+
+    @property
+    def owner_id(self) -> int | None: ...
+
+    def progress(self, done: int, total: int, stage: str = "") -> None: ...
+
+    def log(self, message: str, level: str = "info") -> None:
+        """A line of the job's log; level is debug, info, warning or error."""
+
+
+def no_subject(_params: Any) -> Subject | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    name: str  # the Celery task's name too
+    title: str
+    params: type[msgspec.Struct]
+    """Decoded strictly; its JSON Schema is what clients see."""
+    handler: Callable[[Work, Any], object]
+    """Gets the decoded params, returns what JSON can hold; whatever it raises fails the job."""
+    subject: Callable[[Any], Subject | None] = no_subject
+    permission: str | None = None
+    """Django permission needed to submit over REST or in the admin; None: any key or session."""
+    time_limit_s: float = 3600
+    max_attempts: int = 3
+    shown: tuple[type[Exception], ...] = ()
+    """Exceptions of the handler whose own sentence everyone may read; others stay in the log."""
+    direct: Callable[..., dict[str, Any]] | None = None
+    """Arguments of a message sent without a row -> params; None: such messages are refused."""
+    direct_result: Callable[[Any], object] | None = None
+    """The job's result -> what a direct producer reads; None: the result itself."""
+
+    def decode(self, params: object) -> tuple[msgspec.Struct, Any]:
+        """The parameters as the handler gets them and as the row keeps them. Raises WrongParams.
+
+        They pass through JSON, so that what a row cannot hold (NaN, NUL) is refused here.
+        """
+        try:
+            decoded = msgspec.convert(params, self.params, strict=True)
+            raw = msgspec.json.encode(decoded)
+            decoded = msgspec.json.decode(raw, type=self.params)
+        except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+            raise WrongParams(f"The parameters are not those of {self.name}: {error}.") from error
+        if b"\\u0000" in raw:
+            raise WrongParams("The parameters hold a NUL character.")
+        return decoded, msgspec.json.decode(raw)
+
+    def params_schema(self) -> dict[str, Any]:
+        return msgspec.json.schema(self.params)
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def record(kind: Kind) -> None:
+    """Make `kind` known. Raises ValueError where its name is taken."""
+    if kind.name in _kinds:
+        raise ValueError(f"There is a kind {kind.name} already.")
+    _kinds[kind.name] = kind
+
+
+def find(name: str) -> Kind:
+    """Raises UnknownKind."""
+    try:
+        return _kinds[name]
+    except KeyError:
+        raise UnknownKind(f"There is no kind of job named {name[:64]!r}.") from None
+
+
+def all_kinds() -> list[Kind]:
+    return [_kinds[name] for name in sorted(_kinds)]

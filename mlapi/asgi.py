@@ -1,0 +1,37 @@
+"""The process: the lane for its exact table of paths, Django behind the guard for all others.
+
+WebSockets have a door of their own; a REST caller who waits for a job's next change waits here,
+in front of Django, where waiting holds no thread.
+"""
+
+from mlapi.lifeline import follow_server
+
+follow_server()  # before anything can fail: a worker whose server was killed must not go on
+
+import os  # noqa: E402
+import sys  # noqa: E402
+from typing import Any  # noqa: E402
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlapi.settings")
+
+from django.core.asgi import get_asgi_application  # noqa: E402
+
+from mlapi.env import EnvironmentFault  # noqa: E402
+
+try:
+    django_application: Any = get_asgi_application()  # what follows needs Django's apps
+except EnvironmentFault as fault:  # no manage.py around a server: one line here, too
+    sys.exit(f"mlapi: {fault}")
+
+from django.conf import settings  # noqa: E402
+
+from jobs.waiting import Waiting  # noqa: E402
+from mlapi.guard import Guard  # noqa: E402
+from mlapi.limits import JSON_BYTES  # noqa: E402
+from mlapi.process import Process  # noqa: E402
+from mlapi.sockets import sockets  # noqa: E402
+from mlapi.wiring import lane, start, stop  # noqa: E402
+from predictions.lane.asgi import LaneDoor  # noqa: E402
+
+http = LaneDoor(lane, Guard(Waiting(django_application), body_limit=JSON_BYTES))
+application = Process(http, sockets, start=start, stop=stop, drain_s=settings.MLAPI.drain_s)

@@ -1,0 +1,133 @@
+"""Who is calling: API keys for DRF and the lane, from one table in memory.
+
+A key is looked up by the sha256 of its text. A key nobody knows makes the table be read anew
+before it is refused, so that one made a moment ago works at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from mlapi.models import ApiKey
+from predictions.errors import Unauthenticated
+from predictions.following import Follower
+from predictions.runtime import on_live_connection
+from predictions.serving.errors import NotReady
+
+_READ_TIMEOUT_S = 5.0
+INVALID = "This API key is not valid."
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that is neither revoked nor of an inactive user."""
+
+    user_id: int
+    expiry: datetime | None
+
+    def valid(self) -> bool:
+        return self.expiry is None or self.expiry > datetime.now(UTC)
+
+
+class KeyTable:
+    """Digest to key, read from the database twice a second."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, KnownKey] = {}
+        self.follower = Follower("API keys", on_live_connection(self.read), interval_s=0.5)
+
+    def read(self) -> None:
+        """Read all keys that may be used."""
+        rows = ApiKey.objects.filter(
+            Q(expiry=None) | Q(expiry__gt=datetime.now(UTC)),
+            revoked_at=None,
+            user__is_active=True,
+        ).values_list("digest", "user_id", "expiry")
+        self._keys = {digest: KnownKey(user_id, expiry) for digest, user_id, expiry in rows}
+
+    def find(self, token: bytes) -> KnownKey | None:
+        """The valid key with this text, as far as memory knows."""
+        known = self._keys.get(sha256(token).hexdigest())
+        return known if known is not None and known.valid() else None
+
+    def fault_of(self, token: bytes) -> Exception | None:
+        """Why this token opens nothing; None where it is valid."""
+        if self.find(token) is not None:
+            return None
+        if not self.follower.has_read:  # nobody can tell a good key from a bad one yet
+            return NotReady()
+        return Unauthenticated(INVALID)
+
+    def find_now(self, token: bytes) -> KnownKey | None:
+        """The same, after a fresh read where memory does not know it. Blocks."""
+        found = self.find(token)
+        if found is None and self.follower.wait_for_read(_READ_TIMEOUT_S):
+            found = self.find(token)
+        return found
+
+
+keys = KeyTable()
+
+
+def bearer_token(header: bytes) -> bytes | None:
+    """The key in an Authorization header, None where it holds none."""
+    scheme, _, token = header.strip().partition(b" ")
+    token = token.strip()
+    return token if scheme.lower() == b"bearer" and token and b" " not in token else None
+
+
+def authenticate_on_loop(
+    header: bytes,
+    then: Callable[[Exception | None], None],
+    call_soon_threadsafe: Callable[[Callable[[], None]], object],
+) -> None:
+    """The lane's way: answer at once from memory, or later on the loop after a fresh read."""
+    token = bearer_token(header)
+    if token is None:
+        then(Unauthenticated(INVALID))
+    elif keys.find(token) is not None:
+        then(None)
+    else:
+
+        def finish() -> None:
+            call_soon_threadsafe(lambda: then(keys.fault_of(token)))
+
+        keys.follower.after_next_read(finish)
+
+
+class KeyAuthentication(BaseAuthentication):
+    """DRF's way: `request.user` is the key's owner, `request.auth` the KnownKey."""
+
+    def authenticate(self, request: Request) -> tuple[AbstractBaseUser, KnownKey] | None:
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None:
+            return None
+        token = bearer_token(header.encode("latin-1", "replace"))
+        known = keys.find_now(token) if token else None
+        if known is None and token and not keys.follower.has_read:
+            raise NotReady
+        user = get_user_model().objects.filter(pk=known.user_id).first() if known else None
+        if known is None or user is None:
+            raise AuthenticationFailed(INVALID)
+        return user, known
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class HasKeyOrStaffSession(BasePermission):
+    """An API key, or a session of somebody who may enter the admin."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        if isinstance(request.auth, KnownKey):
+            return True
+        return request.user.is_authenticated and request.user.is_staff

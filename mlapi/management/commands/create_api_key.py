@@ -1,0 +1,40 @@
+"""manage.py create_api_key USERNAME: makes a key and prints it, alone, on standard output."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from mlapi.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "Make an API key for a user and print it. It is shown this once; only its hash is kept."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="", help="what the key is for")
+        parser.add_argument(
+            "--expires-days", type=_days, help="valid for so many days; default: for ever"
+        )
+
+    def handle(
+        self, *, username: str, name: str, expires_days: timedelta | None, **_: object
+    ) -> None:
+        user = get_user_model().objects.filter(username=username).first()
+        if user is None:
+            raise CommandError(
+                f"There is no user {username!r}. manage.py createsuperuser makes one."
+            )
+        if not user.is_active:
+            raise CommandError(f"The user {username!r} is not active; a key would not work.")
+        _key, token = ApiKey.objects.create(user, expiry=expires_days, name=name[:100])
+        self.stdout.write(token)
+
+
+def _days(text: str) -> timedelta:
+    days = int(text)
+    if not 1 <= days <= 36500:
+        raise ValueError(text)
+    return timedelta(days=days)

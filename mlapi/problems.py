@@ -1,0 +1,231 @@
+"""The error catalogue: every domain exception, its status, code and title, rendered once.
+
+problem+json (RFC 9457) for the lane, DRF and Django's own refusals. The most specific entry along
+an exception's MRO counts; what is not listed is a 500 whose detail stays in the log.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from jobs import errors as jobs
+from modelregistry import errors as registry
+from modelregistry.formats.runtime import RowsRefused
+from predictions import errors as request_errors
+from predictions.lane.exchange import Reply
+from predictions.serving import errors as serving
+
+log = logging.getLogger(__name__)
+
+
+class NoMetricsToken(drf.NotAuthenticated):
+    """Somebody elsewhere asks for the metrics; an API key does not open them."""
+
+
+CONTENT_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What clients read of an exception. `detail` None: the exception's own sentence."""
+
+    status: int
+    code: str
+    title: str
+    detail: str | None = None
+
+
+INTERNAL = Problem(500, "internal_error", "Internal error", "Something failed; it is in the log.")
+CATALOGUE: dict[type[BaseException], Problem] = {
+    request_errors.Malformed: Problem(400, "malformed", "Malformed request"),
+    request_errors.Unauthenticated: Problem(401, "unauthenticated", "Not authenticated"),
+    request_errors.MethodNotAllowed: Problem(405, "method_not_allowed", "Method not allowed"),
+    request_errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
+    request_errors.UnsupportedMediaType: Problem(415, "unsupported_media_type", "Not JSON"),
+    request_errors.WrongInput: Problem(422, "wrong_input", "Wrong input for this model"),
+    request_errors.NoOnnxArtifact: Problem(409, "no_onnx_artifact", "No ONNX artifact"),
+    request_errors.NoSourceEstimator: Problem(409, "no_source_estimator", "No source estimator"),
+    serving.UnknownModel: Problem(404, "unknown_model", "Unknown model"),
+    serving.NotReady: Problem(503, "not_ready", "Not ready"),
+    serving.Overloaded: Problem(503, "overloaded", "Overloaded"),
+    serving.NotFinite: Problem(422, "not_finite", "No finite answer"),
+    serving.InferenceFailed: Problem(500, "inference_failed", "The model failed"),
+    RowsRefused: Problem(422, "wrong_input", "Wrong input for this model"),
+    registry.UnknownModel: Problem(
+        404, "unknown_model", "Unknown model", "There is no model of this name."
+    ),
+    registry.UnknownVersion: Problem(
+        404, "unknown_version", "Unknown version", "The model has no version of this number."
+    ),
+    registry.UnknownAlias: Problem(
+        404, "unknown_alias", "Unknown alias", "The model has no alias of this name."
+    ),
+    registry.ModelExists: Problem(409, "model_exists", "Name taken"),
+    registry.VersionExists: Problem(409, "version_exists", "Version taken"),
+    registry.InvalidName: Problem(400, "invalid_name", "Invalid name"),
+    registry.RefusedFile: Problem(422, "refused_file", "File refused"),
+    registry.NotConvertible: Problem(409, "not_convertible", "Not convertible"),
+    registry.NotRetrainable: Problem(409, "not_retrainable", "Not retrainable"),
+    registry.NotPromotable: Problem(409, "not_promotable", "Not promotable"),
+    registry.DamagedArtifact: Problem(503, "damaged_artifact", "A stored file is damaged"),
+    jobs.UnknownKind: Problem(
+        422, "unknown_kind", "Unknown kind of job", "/api/v1/job-kinds/ lists those there are."
+    ),
+    jobs.UnknownJob: Problem(404, "unknown_job", "Unknown job"),
+    jobs.WrongParams: Problem(422, "wrong_input", "Wrong input"),
+    jobs.WrongFilter: Problem(400, "malformed", "Malformed request"),
+    jobs.KeyReused: Problem(422, "key_reused", "Idempotency key used before"),
+    jobs.NotFinished: Problem(409, "not_finished", "Not finished"),
+    jobs.NoResult: Problem(409, "no_result", "No result"),
+    jobs.NotCancellable: Problem(409, "not_cancellable", "Not cancellable"),
+    jobs.NotRetryable: Problem(409, "not_retryable", "Not retryable"),
+    drf.ParseError: Problem(400, "malformed", "Malformed request", "The body is not valid JSON."),
+    drf.NotAuthenticated: Problem(
+        401, "unauthenticated", "Not authenticated", "Send an API key as Authorization: Bearer KEY."
+    ),
+    NoMetricsToken: Problem(
+        401,
+        "unauthenticated",
+        "Not authenticated",
+        "Metrics are for this machine, or for who sends Authorization: Bearer MLAPI_METRICS_TOKEN.",
+    ),
+    drf.AuthenticationFailed: Problem(401, "unauthenticated", "Not authenticated"),
+    drf.PermissionDenied: Problem(
+        403, "forbidden", "Forbidden", "You may not do this with these credentials."
+    ),
+    drf.NotFound: Problem(404, "not_found", "Not found", "There is nothing at this address."),
+    drf.MethodNotAllowed: Problem(
+        405, "method_not_allowed", "Method not allowed", "This address has other methods."
+    ),
+    drf.NotAcceptable: Problem(406, "not_acceptable", "Not acceptable", "Answers are JSON."),
+    drf.UnsupportedMediaType: Problem(
+        415, "unsupported_media_type", "Not JSON", "Send JSON, with Content-Type: application/json."
+    ),
+    drf.ValidationError: Problem(422, "wrong_input", "Wrong input"),
+    drf.Throttled: Problem(429, "rate_limited", "Too many requests", "Come back later."),
+    PermissionDenied: Problem(403, "forbidden", "Forbidden", "You may not do this."),
+    Http404: Problem(404, "not_found", "Not found", "There is nothing at this address."),
+    DisallowedHost: Problem(
+        400,
+        "unknown_host",
+        "Unknown host",
+        "This host name is not served; DJANGO_ALLOWED_HOSTS names those that are.",
+    ),
+    OperationalError: Problem(
+        503, "database_unavailable", "Database unavailable", "The database does not answer."
+    ),
+    RequestDataTooBig: Problem(413, "body_too_large", "Body too large", "The body is too large."),
+    TooManyFieldsSent: Problem(400, "malformed", "Malformed request", "Too many fields."),
+    SuspiciousOperation: Problem(
+        400, "malformed", "Malformed request", "The request makes no sense."
+    ),
+    BadRequest: Problem(400, "malformed", "Malformed request", "The request makes no sense."),
+}
+
+
+def problem_of(error: BaseException, request_id: str) -> Problem:
+    """The entry for an exception; one that nobody listed is logged with its traceback."""
+    for kind in type(error).__mro__:
+        if kind in CATALOGUE:
+            return CATALOGUE[kind]
+    log.error("request %s failed", request_id, exc_info=error)
+    return INTERNAL
+
+
+def body_of(problem: Problem, error: BaseException, request_id: str) -> bytes:
+    return msgspec.json.encode(
+        {
+            "type": f"urn:mlapi:problem:{problem.code}",
+            "title": problem.title,
+            "status": problem.status,
+            "code": problem.code,
+            "detail": problem.detail or _sentence(error),
+            "request_id": request_id,
+        }
+    )
+
+
+def headers_of(problem: Problem, error: BaseException) -> dict[str, str]:
+    """What a client needs to act on it: when to come back, how to authenticate, what is allowed."""
+    headers = {"Content-Type": CONTENT_TYPE}
+    retry_after = getattr(error, "retry_after_s", None) or getattr(error, "wait", None)
+    if problem.status in (429, 503):
+        headers["Retry-After"] = str(max(1, round(retry_after or 1)))
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if problem.status == 413:
+        headers["Connection"] = "close"  # the rest of the body may still be on its way
+    if isinstance(error, request_errors.MethodNotAllowed):
+        headers["Allow"] = error.allowed
+    return headers
+
+
+def lane_reply(error: Exception, request_id: str) -> Reply:
+    """The lane's rendering: status, headers and bytes."""
+    problem = problem_of(error, request_id)
+    body = body_of(problem, error, request_id)
+    headers = [(k.lower().encode(), v.encode()) for k, v in headers_of(problem, error).items()]
+    headers.append((b"content-length", b"%d" % len(body)))
+    headers.append((b"x-request-id", request_id.encode()))
+    return problem.status, headers, body
+
+
+def django_response(error: BaseException, request: HttpRequest) -> HttpResponse:
+    """Django's rendering."""
+    request_id = str(getattr(request, "request_id", ""))
+    problem = problem_of(error, request_id)
+    return _rendered(problem, error, request_id)
+
+
+def internal_error_response(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: by then the exception is in Django's own log."""
+    return _rendered(INTERNAL, Exception(), str(getattr(request, "request_id", "")))
+
+
+def _rendered(problem: Problem, error: BaseException, request_id: str) -> HttpResponse:
+    response = HttpResponse(body_of(problem, error, request_id), status=problem.status)
+    for name, value in headers_of(problem, error).items():
+        if name != "Connection":  # a hop-by-hop header: the server's business, refused by WSGI
+            response[name] = value
+    return response
+
+
+def drf_exception_handler(error: Exception, context: dict[str, object]) -> HttpResponse | Response:
+    """DRF's EXCEPTION_HANDLER: the catalogue for everything a view raises."""
+    set_rollback()
+    view = context["view"]
+    response = django_response(error, context["request"]._request)  # type: ignore[attr-defined]
+    for name, value in view.headers.items():  # type: ignore[attr-defined]
+        response.setdefault(name, value)
+    if "Allow" in response and response.status_code != 405:
+        del response["Allow"]
+    return response
+
+
+def _sentence(error: BaseException) -> str:
+    """The exception's own words; DRF's field errors as `field: what is wrong`."""
+    if isinstance(error, drf.ValidationError):
+        return _flat(error.detail)
+    return str(error)
+
+
+def _flat(detail: object) -> str:
+    if isinstance(detail, dict):
+        return " ".join(f"{field}: {_flat(inner)}" for field, inner in detail.items())
+    if isinstance(detail, list):
+        return " ".join(_flat(inner) for inner in detail)
+    return str(detail)

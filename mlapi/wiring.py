@@ -1,0 +1,64 @@
+"""Builds the one lane with its collaborators; asgi.py and urls.py take it from here."""
+
+import asyncio
+import atexit
+import functools
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+
+from jobs.preconditions import broker_fault, database_fault, migration_fault
+from mlapi import health
+from mlapi.auth import authenticate_on_loop, keys
+from mlapi.limits import JSON_BYTES
+from mlapi.observability import meter, request_ids
+from mlapi.problems import lane_reply
+from predictions.following import Follower
+from predictions.lane.exchange import Collaborators
+from predictions.lane.lane import Lane
+from predictions.runtime import models
+
+log = logging.getLogger(__name__)
+FOLD_INTERVAL_S = 0.25
+
+
+def _authenticate(header: bytes, then: Callable[[Exception | None], None]) -> None:
+    authenticate_on_loop(header, then, asyncio.get_running_loop().call_soon_threadsafe)
+
+
+metrics_follower = Follower("metrics", meter.fold, interval_s=FOLD_INTERVAL_S)
+lane = Lane(
+    Collaborators(
+        engine=models.engine,
+        default_model=settings.DEFAULT_MODEL,
+        authenticate=_authenticate,
+        problem=lane_reply,
+        request_id=request_ids,
+        meter=meter,
+        body_limit=JSON_BYTES,
+    )
+)
+
+
+@functools.cache
+def start() -> None:
+    """What a serving process does once, before its first answer: follow registry, keys, broker."""
+    faults = (broker_fault(settings.CELERY_BROKER_URL), database_fault() or migration_fault())
+    for fault in filter(None, faults):
+        log.warning("%s", fault)
+    metrics_follower.start()
+    keys.follower.start()
+    health.broker_follower.start()
+    atexit.register(meter.fold)
+    models.start()
+
+
+def stop() -> None:
+    """No thread outlives the server; the last counts are kept."""
+    followers = (models.follower, keys.follower, health.broker_follower, metrics_follower)
+    for follower in followers:
+        follower.ask_to_stop()
+    for follower in followers:
+        follower.stop()
+    meter.fold()

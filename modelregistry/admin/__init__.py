@@ -1,0 +1,7 @@
+"""The registry in the admin: models, their versions, and who promoted what."""
+
+from modelregistry.admin.promotions import PromotionAdmin
+from modelregistry.admin.registered import RegisteredModelAdmin
+from modelregistry.admin.versions import ModelVersionAdmin
+
+__all__ = ["ModelVersionAdmin", "PromotionAdmin", "RegisteredModelAdmin"]

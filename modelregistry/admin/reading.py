@@ -1,0 +1,51 @@
+"""What the registry's pages share: rows that nobody adds, edits or deletes by hand, and badges."""
+
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from modelregistry.models import ModelVersion
+
+STATES = {
+    "ready": "success",
+    "pending": "info",
+    "validating": "info",
+    "converting": "info",
+    "rejected": "danger",
+    "broken": "danger",
+}
+PARITIES = {"match": "success", "mismatch": "danger", "none": "default"}
+
+
+class ReadOnly:
+    """Mixed into an admin or an inline: looking is all there is."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def acting(request: HttpRequest) -> User | None:
+    """Who clicked; the admin lets nobody in who is not signed in."""
+    return request.user if isinstance(request.user, User) else None
+
+
+def badge(text: str, colour: str) -> SafeString:
+    """A word on a coloured ground, readable in light and dark."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
+
+
+def state_badge(version: ModelVersion) -> SafeString:
+    return badge(version.state, STATES[version.state])
+
+
+def parity_badge(version: ModelVersion) -> SafeString:
+    status = str(version.parity.get("status", "none"))
+    return badge("not compared" if status == "none" else status, PARITIES[status])

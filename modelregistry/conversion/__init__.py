@@ -1,0 +1,1 @@
+"""Estimator to ONNX, and the proof that both answer alike. Pure."""

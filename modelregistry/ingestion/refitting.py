@@ -1,0 +1,71 @@
+"""A fitted estimator's clone, fitted on other rows: scikit-learn's part of retraining."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
+
+from modelregistry.errors import NotRetrainable
+from modelregistry.formats.estimators import Estimator, by_position, parts, task_of
+from modelregistry.formats.rows import Rows
+from modelregistry.formats.runtime import FormatError
+from modelregistry.formats.signature import Tensor
+from modelregistry.formats.skops_format import load_estimator, save_estimator
+
+HELD_OUT = 0.25
+SEED = 42
+MEASURED = ("classification", "regression")
+
+
+def load_measurable(data: bytes) -> Estimator:
+    """The estimator in a .skops file, taking columns by position.
+
+    Raises NotRetrainable where it could not be compared with its clone.
+    """
+    try:
+        estimator = by_position(load_estimator(data))
+        task = task_of(estimator)
+    except FormatError as error:
+        raise NotRetrainable(f"Its source cannot be opened: {error}") from error
+    if task not in MEASURED:
+        raise NotRetrainable(
+            f"It does {task}: only classifiers and regressors can be measured and retrained."
+        )
+    return estimator
+
+
+def split(rows: Rows) -> tuple[Rows, Rows]:
+    """Three quarters to learn from and one to measure on, the same ones for the same rows."""
+    learnt, heldout = train_test_split(
+        np.arange(len(rows)),
+        test_size=HELD_OUT,
+        random_state=SEED,
+        stratify=_strata(np.array(rows.targets)),
+    )
+    return rows.at(learnt.tolist()), rows.at(heldout.tolist())
+
+
+def refit(estimator: Estimator, rows: Rows) -> Estimator:
+    """A clone of `estimator`, fitted on `rows`. Raises NotRetrainable where it cannot be."""
+    for part in parts(estimator):
+        if hasattr(part, "_transformer_to_input_indices"):  # its clone gets no column names
+            places = part._transformer_to_input_indices
+            part.transformers = [(name, step, places[name]) for name, step, _ in part.transformers]
+    try:
+        return clone(estimator).fit(rows.matrix(), np.array(rows.targets))
+    except (ValueError, TypeError, FormatError) as error:
+        reason = str(error).splitlines()[0][:200].rstrip(".")
+        raise NotRetrainable(f"It cannot be fitted on these rows: {reason}.") from error
+
+
+def as_file(estimator: Estimator) -> bytes:
+    """The estimator as a .skops file. Raises NotRetrainable where there is no such form."""
+    try:
+        return save_estimator(estimator)
+    except FormatError as error:
+        raise NotRetrainable(f"What came of it cannot be kept: {error}") from error
+
+
+def _strata(targets: Tensor) -> Tensor | None:
+    """What puts each class into both parts; None where the targets are no classes, or too rare."""
+    _, counts = np.unique(targets, return_counts=True)
+    return targets if counts.min() > 1 and len(counts) <= HELD_OUT * len(targets) else None

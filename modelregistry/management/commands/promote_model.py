@@ -1,0 +1,26 @@
+"""manage.py promote_model: a version becomes champion."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from modelregistry import services
+from modelregistry.management.arguments import version_reference
+from modelregistry.management.printing import one_line_errors
+from modelregistry.models import ModelVersion
+
+
+class Command(BaseCommand):
+    help = "Let a version serve: promote_model MODEL:VERSION"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("version", type=version_reference, help="MODEL:VERSION")
+        parser.add_argument("--reason", default="", help="kept in the history")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        reference = options["version"]
+        with one_line_errors():
+            version = ModelVersion.objects.find(reference.model, reference.required_number())
+            services.promote(version=version, reason=options["reason"])
+        self.stdout.write(f"{version} serves now.")

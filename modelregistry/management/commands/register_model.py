@@ -1,0 +1,41 @@
+"""manage.py register_model: a model file from this machine becomes a version."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from modelregistry import services
+from modelregistry.management.printing import (
+    one_line_errors,
+    read_file,
+    read_rows,
+    summary_line,
+)
+
+
+class Command(BaseCommand):
+    help = "Register a .skops or .onnx file as a new version of a model, made if it is missing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--model", required=True, help="the model's name")
+        parser.add_argument("--promote", action="store_true", help="let it serve at once")
+        parser.add_argument("--samples", type=Path, help="CSV rows to prove the conversion on")
+        parser.add_argument("--target", help="the column of the CSV that holds expected answers")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        with one_line_errors():
+            version = services.register_version(
+                model_name=options["model"],
+                data=read_file(options["file"]),
+                samples=read_rows(options["samples"], target=options["target"]),
+                create_missing=True,
+            )
+            self.stdout.write(summary_line(version))
+            if version.reason:
+                self.stdout.write(f"No ONNX form: {version.reason}")
+            if options["promote"]:
+                services.promote(version=version, reason="registered with --promote")
+                self.stdout.write(f"{version} serves now.")

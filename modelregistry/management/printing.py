@@ -1,0 +1,71 @@
+"""How the registry's commands print versions and proofs, and say what went wrong in one line."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from modelregistry.conversion.parity import ParityReport, Prediction
+from modelregistry.errors import RegistryError
+from modelregistry.formats.rows import Rows
+from modelregistry.formats.runtime import FormatError
+from modelregistry.intake.tables import read_csv
+from modelregistry.models import ModelVersion
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What the registry refuses ends the command with its message and exit code 1."""
+    try:
+        yield
+    except (RegistryError, FormatError) as error:
+        raise CommandError(str(error)) from error
+
+
+def read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def read_rows(path: Path | None, *, target: str | None = None) -> Rows | None:
+    return None if path is None else read_csv(read_file(path), target=target)
+
+
+def summary_line(version: ModelVersion) -> str:
+    parity = version.parity
+    proof = f"parity {parity['status']}"
+    if parity["rows"]:
+        largest = parity["max_abs_diff"]
+        shown = "not finite" if largest is None else f"{largest:.2g}"
+        proof += f" over {parity['rows']} rows, largest difference {shown}"
+    return f"{version} {version.state} on {version.get_runtime_display()}, {proof}"
+
+
+def parity_lines(parity: ParityReport, shortfall: str) -> list[str]:
+    """The proof for people, its verdict last."""
+    lines = [] if not shortfall else [shortfall]
+    if parity.rows:
+        sets = ", ".join(f"{part.rows} {part.name}" for part in parity.sets)
+        lines += [
+            f"Rows compared: {sets}",
+            f"Label mismatches: {parity.label_mismatches} (ties beside them: {parity.ties})",
+            f"Answers out of tolerance: {parity.beyond}",
+            f"Largest difference: {parity.max_abs_diff:.3g}",
+            *parity.notes,
+            f"First predictions, scikit-learn: {_listed(parity.first_source)}",
+            f"First predictions, ONNX:         {_listed(parity.first_onnx)}",
+        ]
+    return [*lines, f"Match: {parity.matches}"]
+
+
+def parity_json(parity: ParityReport, reason: str, **more: Any) -> str:
+    return json.dumps({**more, "match": parity.matches, "reason": reason, **parity.to_json()})
+
+
+def _listed(predictions: tuple[Prediction, ...]) -> str:
+    return json.dumps(predictions)

@@ -1,0 +1,21 @@
+"""Which models exist, their versions, which version is live, and who moved it there.
+
+Versions and history never change: a version is written once and completed once, by the guarded
+UPDATE of its conversion. Aliases are the only moving part, and services.py moves them.
+"""
+
+from modelregistry.models.alias import Alias, AliasChange
+from modelregistry.models.model import RegisteredModel
+from modelregistry.models.names import CHAMPION
+from modelregistry.models.revision import Revision
+from modelregistry.models.version import LiveVersion, ModelVersion
+
+__all__ = [
+    "CHAMPION",
+    "Alias",
+    "AliasChange",
+    "LiveVersion",
+    "ModelVersion",
+    "RegisteredModel",
+    "Revision",
+]

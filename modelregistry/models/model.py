@@ -1,0 +1,99 @@
+"""A model: a name with a task, and who may ask it. Its versions do the work."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models import Count, F, Max, Q
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from modelregistry.errors import UnknownModel
+from modelregistry.models.names import CHAMPION, NAME
+from modelregistry.models.revision import Revision
+
+
+class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
+    def named(self, name: str) -> "RegisteredModel":
+        """The model called so. Raises UnknownModel."""
+        try:
+            return self.get(name=name)
+        except RegisteredModel.DoesNotExist as error:
+            raise UnknownModel(f"There is no model {name}.") from error
+
+    def with_champion(self) -> "RegisteredModelQuerySet":
+        """Each row with `champion` (a version number or None), in the same query."""
+        live = Q(aliases__name=CHAMPION)
+        return self.annotate(champion=Max("aliases__version__number", filter=live))
+
+    def with_activity(self) -> "RegisteredModelQuerySet":
+        """Each row with `version_count` and `updated_at`, in the same query."""
+        moved = Coalesce(Max("aliases__moved_at"), F("created_at"))
+        added = Coalesce(Max("versions__created_at"), F("created_at"))
+        return self.annotate(
+            version_count=Count("versions", distinct=True), updated_at=Greatest(moved, added)
+        )
+
+
+class RegisteredModel(models.Model):
+    class Task(models.TextChoices):
+        CLASSIFICATION = "classification"
+        REGRESSION = "regression"
+        CLUSTERING = "clustering"
+        OUTLIER = "outlier"
+        TRANSFORM = "transform"
+
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", "public"
+        SIGNED_IN = "signed-in", "signed-in"
+
+    name = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[
+            RegexValidator(
+                NAME, "Use a-z, 0-9, dot, dash and underscore; begin with a letter or digit."
+            )
+        ],
+    )
+    description = models.TextField(blank=True)
+    task = models.CharField(max_length=16, choices=Task)
+    visibility = models.CharField(
+        max_length=16,
+        choices=Visibility,
+        default=Visibility.SIGNED_IN,
+        help_text="public: anyone may ask for predictions; signed-in: only holders of a key.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = RegisteredModelQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "model"
+        ordering = ["name"]
+        permissions = [
+            ("retrain_registeredmodel", "Can retrain a model"),
+            ("loadtest_registeredmodel", "Can put a model under load"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(name__regex=NAME), name="model_name_is_safe"),
+            models.CheckConstraint(
+                condition=Q(
+                    task__in=["classification", "regression", "clustering", "outlier", "transform"]
+                ),
+                name="model_task_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(visibility__in=["public", "signed-in"]),
+                name="model_visibility_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        Revision.objects.bump()

@@ -1,0 +1,187 @@
+"""A version of a model: its artifacts, what it takes and gives, and the proof of its parity."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from modelregistry.errors import ImmutableRow, UnknownVersion
+from modelregistry.formats.runtime import ClassLabel
+from modelregistry.formats.signature import Signature
+from modelregistry.models.model import RegisteredModel
+from modelregistry.models.names import CHAMPION, SHA256
+from modelregistry.models.revision import Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveVersion:
+    """All that serving needs to know of a version; artifacts are read from the store by sha256."""
+
+    model: str
+    task: str
+    visibility: str
+    version: int
+    version_id: int
+    runtime: Literal["onnx", "sklearn"]
+    artifact_sha256: str
+    source_sha256: str | None  # the .skops source; None where there is none
+    signature: Signature
+    classes: tuple[ClassLabel, ...] | None
+    example: tuple[Any, ...]  # a row the model takes, columns left to right
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def find(self, model_name: str, number: int | None = None) -> "ModelVersion":
+        """That version; without a number the champion, or where there is none the newest.
+
+        Raises UnknownModel, UnknownVersion.
+        """
+        model = RegisteredModel.objects.named(model_name)
+        versions = self.filter(model=model).select_related("model").order_by("number")
+        if number is not None:
+            found = versions.filter(number=number).first()
+        else:
+            found = versions.filter(aliases__name=CHAMPION).first() or versions.last()
+        if found is None:
+            which = "versions" if number is None else f"version {number}"
+            raise UnknownVersion(f"The model {model_name} has no {which}.")
+        return found
+
+    def made_by(self, job_id: uuid.UUID) -> "ModelVersion | None":
+        """The version that this job has registered, if it came so far."""
+        return self.filter(job_id=job_id).select_related("model").first()
+
+    def with_serving(self) -> "ModelVersionQuerySet":
+        """Each row with `serves`: whether it is its model's champion, in the same query."""
+        champion = ModelVersion.objects.filter(pk=OuterRef("pk"), aliases__name=CHAMPION)
+        return self.annotate(serves=Exists(champion))
+
+    def complete(self, version: "ModelVersion", **facts: object) -> bool:
+        """Write what conversion found and make it ready; False where an ONNX form is there."""
+        open_rows = self.filter(pk=version.pk, onnx_sha256="").exclude(
+            state__in=[ModelVersion.State.REJECTED, ModelVersion.State.BROKEN]
+        )
+        with transaction.atomic():
+            won = open_rows.update(state=ModelVersion.State.READY, **facts) == 1
+            if won:
+                Revision.objects.bump()
+        return won
+
+    def withdraw(self, version: "ModelVersion") -> None:
+        """Take back a version whose registration failed; one that is complete stays."""
+        with transaction.atomic():
+            self.filter(pk=version.pk, state=ModelVersion.State.CONVERTING).delete()
+            Revision.objects.bump()
+
+
+class ModelVersion(models.Model):
+    class State(models.TextChoices):
+        PENDING = "pending"
+        VALIDATING = "validating"
+        CONVERTING = "converting"
+        READY = "ready"
+        REJECTED = "rejected"
+        BROKEN = "broken"
+
+    class Runtime(models.TextChoices):
+        ONNX = "onnx", "ONNX Runtime"
+        SKLEARN = "sklearn", "scikit-learn"
+
+    class Format(models.TextChoices):
+        SKOPS = "skops", ".skops"
+        ONNX = "onnx", ".onnx"
+
+    model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=State, default=State.PENDING)
+    runtime = models.CharField(max_length=16, choices=Runtime)
+    format = models.CharField(max_length=16, choices=Format)
+    source_sha256 = models.CharField(max_length=64)
+    source_size = models.PositiveBigIntegerField()
+    onnx_sha256 = models.CharField(max_length=64, blank=True)
+    onnx_size = models.PositiveBigIntegerField(null=True)
+    signature = models.JSONField()
+    classes = models.JSONField(null=True)
+    metrics = models.JSONField(default=dict)
+    parity = models.JSONField(default=dict)
+    input_example = models.JSONField(null=True)
+    samples_sha256 = models.CharField(max_length=64, blank=True)
+    heldout_sha256 = models.CharField(max_length=64, blank=True)
+    library_versions = models.JSONField(default=dict)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+
+    job_id = models.UUIDField(null=True, unique=True, editable=False)  # the job that made it
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "version"
+        ordering = ["-created_at", "-number"]
+        permissions = [
+            ("convert_modelversion", "Can convert a version to ONNX"),
+            ("promote_modelversion", "Can let a version serve"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number_is_unique"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="version_number_from_one"),
+            models.CheckConstraint(
+                condition=Q(source_sha256__regex=SHA256, onnx_sha256__regex=SHA256),
+                name="version_artifacts_are_sha256",
+            ),
+            models.CheckConstraint(
+                condition=~Q(runtime="onnx", state="ready", onnx_sha256=""),
+                name="version_onnx_runtime_has_onnx",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name}:{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ImmutableRow("A version never changes; register a new one.")
+        super().save(*args, **kwargs)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the artifact that is served."""
+        return self.onnx_size if self.runtime == "onnx" and self.onnx_size else self.source_size
+
+    @property
+    def unproven(self) -> str:
+        """What to say where its two forms were not found to answer alike."""
+        if self.onnx_sha256:
+            return f"{self} has an ONNX form that no longer answers like its source."
+        return f"{self} has no ONNX form."
+
+    def live(self) -> LiveVersion:
+        """What serving needs to know; `model` should come with the row."""
+        onnx = self.runtime == ModelVersion.Runtime.ONNX
+        return LiveVersion(
+            model=self.model.name,
+            task=self.model.task,
+            visibility=self.model.visibility,
+            version=self.number,
+            version_id=self.pk,
+            runtime=cast("Literal['onnx', 'sklearn']", self.runtime),
+            artifact_sha256=self.onnx_sha256 if onnx else self.source_sha256,
+            source_sha256=self.source_sha256 if self.format == "skops" else None,
+            signature=Signature.from_json(self.signature),
+            classes=None if self.classes is None else tuple(self.classes),
+            example=self.example_row(),
+        )
+
+    def example_row(self) -> tuple[Any, ...]:
+        """The input example's values, columns left to right, whichever way it is kept."""
+        example, columns = self.input_example, self.signature["columns"]
+        if isinstance(example, dict):  # PostgreSQL keeps its keys in an order of its own
+            return tuple(example[column] for column in columns)
+        return tuple(example or ())

@@ -1,0 +1,41 @@
+"""What a model's page in the admin offers beside the registry's own: apps above add to it here.
+
+Records only; modelregistry/admin shows it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.forms import Form
+
+from modelregistry.models import RegisteredModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAction:
+    """A button that asks, then starts a job; who may press it is said by the kind's permission."""
+
+    kind: str
+    label: str
+    question: str
+    icon: str  # of Material Symbols
+    form: type[Form]
+    """Takes what unfold's BaseDialogForm takes."""
+    params: Callable[[RegisteredModel, Mapping[str, Any]], dict[str, Any]]
+    """The model and the form's answers -> parameters of the job. May raise RegistryError."""
+
+
+_actions: dict[str, ModelAction] = {}
+
+
+def register_action(action: ModelAction) -> None:
+    """Raises ValueError where there is a button for jobs of that kind."""
+    if action.kind in _actions:
+        raise ValueError(f"There is an action {action.kind} already.")
+    _actions[action.kind] = action
+
+
+def model_actions() -> list[ModelAction]:
+    """By label, whoever registered first."""
+    return sorted(_actions.values(), key=lambda action: action.label)

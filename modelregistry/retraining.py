@@ -1,0 +1,151 @@
+"""Retraining: a clone of the champion's estimator, fitted anew, is measured beside it on the same
+held-out rows and registered as a new version, converted and proven. It is not promoted.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from modelregistry import services
+from modelregistry.errors import NotRetrainable
+from modelregistry.formats.rows import Rows, Scalar
+from modelregistry.formats.runtime import ClassLabel, FormatError
+from modelregistry.formats.signature import Signature
+from modelregistry.ingestion.keeping import kept_rows
+from modelregistry.models import ModelVersion
+
+STEPS = ("load", "split", "fit", "measure", "register", "convert", "prove")
+FEWEST_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Rows to learn from that came with the order, column by column as the model takes them."""
+
+    rows: Sequence[Sequence[Scalar]]
+    target: Sequence[ClassLabel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What has been fitted, or was registered by an earlier attempt; and what measures it."""
+
+    estimator: Any | None  # scikit-learn is untyped; None: registered already
+    samples: Rows
+    heldout: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrained:
+    """The new version beside the one it was cloned from, both measured on the held-out rows."""
+
+    version: ModelVersion
+    before: ModelVersion
+    metrics_before: dict[str, float]
+    trained_rows: int
+    heldout_rows: int
+
+
+def retrain(
+    *,
+    job_id: uuid.UUID,
+    model_name: str,
+    lesson: Lesson | None,
+    actor: User | None,
+    step: Callable[[str], None],
+) -> Retrained:
+    """Learn from `lesson`, or again from the rows that the version before was trained on.
+
+    A second attempt of the same job completes the version that the first has registered. `step`
+    hears which of STEPS begins. Raises NotRetrainable, UnknownModel, UnknownVersion, RefusedFile,
+    DamagedArtifact.
+    """
+    step("load")
+    # Lazy: scikit-learn takes seconds that a process which only starts retraining never needs.
+    from modelregistry.conversion.scoring import score  # noqa: PLC0415
+    from modelregistry.ingestion.refitting import as_file, load_measurable  # noqa: PLC0415
+
+    before = ModelVersion.objects.find(model_name)
+    champion = load_measurable(_source_of(before))
+    version = ModelVersion.objects.made_by(job_id)
+    trained = _train(before, champion, lesson, step) if version is None else _registered(version)
+    step("measure")
+    metrics_before = score(champion, trained.heldout)
+    step("register")
+    if version is None:
+        version = services.register_for_job(
+            job_id=job_id,
+            model_name=model_name,
+            data=as_file(trained.estimator),
+            samples=trained.samples,
+            heldout=trained.heldout,
+            actor=actor,
+        )
+    return Retrained(
+        version=services.convert(version=version, actor=actor, step=step).version,
+        before=before,
+        metrics_before=metrics_before,
+        trained_rows=len(trained.samples),
+        heldout_rows=len(trained.heldout),
+    )
+
+
+def _source_of(version: ModelVersion) -> bytes:
+    if version.format == ModelVersion.Format.ONNX:
+        raise NotRetrainable(f"{version} came as ONNX: there is no estimator to fit anew.")
+    return services.store().read(version.source_sha256)
+
+
+def _train(
+    before: ModelVersion, champion: Any, lesson: Lesson | None, step: Callable[[str], None]
+) -> Trained:
+    from modelregistry.ingestion.refitting import refit  # noqa: PLC0415 (as above)
+
+    step("split")
+    samples, heldout = _given(before, lesson) if lesson else _stored(before)
+    step("fit")
+    return Trained(estimator=refit(champion, samples), samples=samples, heldout=heldout)
+
+
+def _given(before: ModelVersion, lesson: Lesson) -> tuple[Rows, Rows]:
+    columns = Signature.from_json(before.signature).columns
+    try:
+        rows = Rows(
+            columns=columns, values=tuple(map(tuple, lesson.rows)), targets=tuple(lesson.target)
+        )
+    except FormatError as error:
+        raise NotRetrainable(f"It cannot learn from these rows. {error}") from error
+    return _split(rows)
+
+
+def _stored(before: ModelVersion) -> tuple[Rows, Rows]:
+    """What the version before was trained on, and the rows held out then, if any were."""
+    files = services.store()
+    samples = kept_rows(files, before.samples_sha256)
+    heldout = kept_rows(files, before.heldout_sha256)
+    if samples is None or samples.targets is None:
+        raise NotRetrainable(f"{before} came without training rows and targets: give some.")
+    if heldout is None or heldout.targets is None:
+        return _split(samples)
+    return samples, heldout
+
+
+def _split(rows: Rows) -> tuple[Rows, Rows]:
+    from modelregistry.ingestion.refitting import split  # noqa: PLC0415 (as above)
+
+    if len(rows) < FEWEST_ROWS:
+        raise NotRetrainable(f"It takes {FEWEST_ROWS} rows to learn from some and measure on some.")
+    return split(rows)
+
+
+def _registered(version: ModelVersion) -> Trained:
+    """What an earlier attempt has learnt from and kept with its version."""
+    files = services.store()
+    samples = kept_rows(files, version.samples_sha256)
+    heldout = kept_rows(files, version.heldout_sha256)
+    assert samples is not None  # kept with every version that a job has registered
+    assert heldout is not None
+    return Trained(estimator=None, samples=samples, heldout=heldout)

@@ -1,0 +1,214 @@
+"""One request on the data plane, from its body to its answer, and what the lane is given to do it.
+
+No scope, future or task: a request is (method, path, headers, body), an answer goes to a callback.
+"""
+
+import asyncio
+import gc
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol, TypeAlias
+
+from predictions.protocols.json_body import require_json
+from predictions.protocols.rows import RequestRows
+from predictions.serving.batcher import Answer, Batcher, Call
+from predictions.serving.engine import Engine, Loaded
+from predictions.serving.errors import UnknownModel
+
+Headers: TypeAlias = Mapping[bytes, bytes]  # names in lower case
+Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
+Respond: TypeAlias = Callable[[Reply], None]
+
+_JSON = b"application/json"
+LARGE_BODY = 100_000  # bytes; above, a body is read in a thread, one at a time
+_readers = ThreadPoolExecutor(1, thread_name_prefix="reading")
+
+
+class Meter(Protocol):
+    """Counts requests. Called on the event loop, so it must be cheap."""
+
+    def begin(self) -> None: ...
+    def end(self, endpoint: str, method: str, *, success: bool, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """What the lane does not decide itself.
+
+    `authenticate(header, then)` calls `then(None)`, or `then` with what is wrong with the key, at
+    once or later, on the loop. `problem(error, request_id)` renders any exception.
+    `request_id(given)` takes the client's own id, or makes one. `body_limit` is in bytes.
+    """
+
+    engine: Engine
+    default_model: str
+    authenticate: Callable[[bytes, Callable[[Exception | None], None]], None]
+    problem: Callable[[Exception, str], Reply]
+    request_id: Callable[[bytes | None], str]
+    meter: Meter
+    body_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a body asks for: rows, and outputs where it names any."""
+
+    rows: RequestRows
+    outputs: tuple[str, ...] | None = None
+
+
+class Route(Protocol):
+    """One kind of prediction: how its rows are read and its answer is written."""
+
+    endpoint: str
+
+    def read(self, loaded: Loaded, body: bytes) -> Ask:
+        """The body, validated; in any thread. Raises PredictionError."""
+
+    def batcher(self, loaded: Loaded, ask: Ask) -> Batcher:
+        """Where its rows are queued."""
+
+    def finish(self, exchange: "Exchange", answer: Answer) -> bytes:
+        """The answer's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a route, and the model it is about."""
+
+    route: Route
+    model: str
+
+
+class Exchange:
+    """A request that is being answered. Answered once, or cancelled."""
+
+    __slots__ = (
+        "_call", "_lane", "_respond", "body", "closed", "loaded", "method",
+        "model", "request_id", "route", "started", "wish",
+    )  # fmt: skip
+
+    def __init__(
+        self, lane: Collaborators, target: Target, method: str, headers: Headers, respond: Respond
+    ) -> None:
+        self._lane = lane
+        self._respond = respond
+        self._call: Call | None = None
+        self.route = target.route
+        self.model = target.model
+        self.method = method
+        self.request_id = lane.request_id(headers.get(b"x-request-id"))
+        self.started = perf_counter()
+        self.closed = False
+        self.body = b""
+        self.loaded: Loaded | None = None
+        self.wish: tuple[str, ...] | None = None  # outputs the client named
+        lane.meter.begin()
+
+    def begin(self, headers: Headers, body: bytes) -> None:
+        """Who asks, in what format: then on to the model."""
+        self.body = body
+        try:
+            require_json(headers.get(b"content-type"))
+            authorization = headers.get(b"authorization")
+            if authorization is None:
+                self._predict(known=False)
+            else:
+                self._lane.authenticate(authorization, self._authenticated)
+        except Exception as error:  # noqa: BLE001 - the data plane's boundary: problem() records
+            self.fail(error)
+
+    def _authenticated(self, fault: Exception | None) -> None:
+        if self.closed:
+            return
+        try:
+            if fault is not None:
+                raise fault
+            self._predict(known=True)
+        except Exception as error:  # noqa: BLE001 - the same boundary, reached later
+            self.fail(error)
+
+    def _predict(self, *, known: bool) -> None:
+        loaded = self._lane.engine.live(self.model)
+        if not (known or loaded.identity.public):
+            raise UnknownModel
+        self.loaded = loaded
+        if len(self.body) <= LARGE_BODY:
+            self._queue(loaded, self.route.read(loaded, self.body))
+        else:  # it would stop the loop, and with it everybody else
+            reading = _readers.submit(_read_large, self.route, loaded, self.body)
+            loop = asyncio.get_running_loop()
+            reading.add_done_callback(lambda done: loop.call_soon_threadsafe(self._read, done))
+
+    def _read(self, reading: "Future[Ask]") -> None:
+        if self.closed:
+            return
+        try:
+            assert self.loaded is not None  # the body was read for it
+            self._queue(self.loaded, reading.result())
+        except Exception as error:  # noqa: BLE001 - the same boundary, reached from a thread
+            self.fail(error)
+
+    def _queue(self, loaded: Loaded, ask: Ask) -> None:
+        self.wish = ask.outputs
+        call = Call(ask.rows.inputs, ask.rows.count, self.deliver)
+        self.route.batcher(loaded, ask).submit(call)
+        self._call = call
+
+    def deliver(self, outcome: Answer | Exception) -> None:
+        """The batcher's answer, to the client's."""
+        if self.closed:
+            return
+        if isinstance(outcome, Exception):
+            self.fail(outcome)
+            return
+        try:
+            body = self.route.finish(self, outcome)
+        except Exception as error:  # noqa: BLE001 - an answer nobody can write is this caller's
+            self.fail(error)
+            return
+        headers = [
+            (b"content-type", _JSON),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", self.request_id.encode()),
+        ]
+        self._close(200, headers, body)
+
+    def fail(self, error: Exception) -> None:
+        """Answer with a problem instead."""
+        if not self.closed:
+            self._close(*self._lane.problem(error, self.request_id))
+
+    def cancel(self) -> None:
+        """The client is gone: free its place in the queue."""
+        if not self.closed:
+            self.closed = True
+            if self._call is not None:
+                self._call.cancel()
+            self._count(success=False)
+
+    @property
+    def seconds(self) -> float:
+        return perf_counter() - self.started
+
+    def _close(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.closed = True
+        self._count(success=status < 400)
+        self._respond((status, headers, body))
+
+    def _count(self, *, success: bool) -> None:
+        seconds = perf_counter() - self.started
+        self._lane.meter.end(self.route.endpoint, self.method, success=success, seconds=seconds)
+
+
+def _read_large(route: Route, loaded: Loaded, body: bytes) -> Ask:
+    """In the readers' one thread, without collections: they walk a million rows again and again,
+    which takes five times as long as reading them, and everybody waits.
+    """
+    gc.disable()
+    try:
+        return route.read(loaded, body)
+    finally:
+        gc.enable()

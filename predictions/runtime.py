@@ -1,0 +1,162 @@
+"""The one process-wide engine, kept in step with the registry.
+
+A thread reads which versions are champions four times a second, loads and warms the new ones,
+and swaps them in. A version that cannot be loaded leaves the last good one serving.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from modelregistry.errors import DamagedArtifact
+from modelregistry.formats.opening import open_runtime
+from modelregistry.formats.runtime import FormatError, Runtime
+from modelregistry.formats.signature import Signature
+from modelregistry.models import Alias, LiveVersion
+from modelregistry.services import store
+from predictions.errors import NoSourceEstimator
+from predictions.following import Follower
+from predictions.serving.engine import Engine, Identity, Loaded, warmed
+
+log = logging.getLogger(__name__)
+OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
+READ_INTERVAL_S = 0.25
+RETRY_EVERY_READS = 40  # a version that could not be loaded is tried again every ten seconds
+KEPT_OPEN = 2  # the champion and the one before it, for a rollback
+EXECUTOR_THREADS = 2  # for dear batches; each batcher has one of them at a time
+
+
+def on_live_connection(read: Callable[[], None]) -> Callable[[], None]:
+    """`read` for a thread outside requests: it holds a connection no longer than it reads."""
+
+    def reading() -> None:
+        try:
+            read()
+        finally:
+            close_old_connections()  # between reads it would keep a place in the pool
+
+    return reading
+
+
+def opened_as(live: LiveVersion) -> OpenedAs:
+    return live.runtime, live.artifact_sha256, live.signature
+
+
+def _urgency(live: LiveVersion) -> tuple[bool, bool]:
+    """The default model first, and last what scikit-learn has to be loaded for."""
+    return live.model != settings.DEFAULT_MODEL, live.runtime != "onnx"
+
+
+class ModelRuntime:
+    """Holds the engine, what is loaded for it, and the source estimators asked for."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self.follower = Follower(
+            "registry", on_live_connection(self.read), interval_s=READ_INTERVAL_S
+        )
+        self._executor = ThreadPoolExecutor(EXECUTOR_THREADS, thread_name_prefix="inference")
+        self._revision: object = None
+        self._reads_until_retry = 0
+        self._live: dict[str, LiveVersion] = {}
+        self._opened: dict[str, list[tuple[OpenedAs, Runtime]]] = {}  # newest first
+        self._sources: dict[str, tuple[str, Runtime]] = {}  # by the source's sha256
+        self._source_lock = threading.Lock()
+
+    def read(self) -> None:
+        """Bring the engine up to the registry; cheap when nothing has changed."""
+        revision = Alias.objects.revision()
+        self._reads_until_retry -= 1
+        if revision == self._revision and self._reads_until_retry != 0:
+            return
+        champions = sorted(Alias.objects.champions(), key=_urgency)
+        failed = frozenset(live.model for live in champions if not self._bring_live(live))
+        kept = {identity.model for identity in self.engine.models()}
+        names = frozenset(live.model for live in champions)
+        self.engine.settle(servable=names & kept, unservable=failed - kept)
+        self._forget_all_but(names)
+        self._reads_until_retry = RETRY_EVERY_READS if failed else 0
+        self._revision = revision
+
+    def _bring_live(self, live: LiveVersion) -> bool:
+        """Load, warm and swap in one champion. False when that failed; the last one then stays."""
+        before = self._live.get(live.model)
+        if before == live:
+            return True
+        try:
+            loaded = self._load(live)
+        except (DamagedArtifact, FormatError) as error:
+            log.error("%s version %d cannot be served: %s", live.model, live.version, error)
+            return False
+        except Exception:  # a model's own code runs at warm-up: one model must not stop the others
+            log.exception("%s version %d cannot be served", live.model, live.version)
+            return False
+        self.engine.swap(loaded)
+        self._live[live.model] = live
+        others = [kept for kept in self._opened_of(live.model) if kept[0] != opened_as(live)]
+        self._opened[live.model] = [(opened_as(live), loaded.runtime), *others][:KEPT_OPEN]
+        log.info("%s version %d is live", live.model, live.version)
+        return True
+
+    def _load(self, live: LiveVersion) -> Loaded:
+        runtime = dict(self._opened_of(live.model)).get(opened_as(live)) or open_runtime(
+            live.runtime,
+            store().read(live.artifact_sha256),
+            signature=live.signature,
+            classes=live.classes,
+        )
+        identity = Identity(
+            model=live.model,
+            version=live.version,
+            version_id=live.version_id,
+            task=live.task,
+            public=live.visibility == "public",
+            framework=live.runtime,
+            source_sha256=live.source_sha256,
+        )
+        return warmed(identity, runtime, example=live.example, executor=self._executor)
+
+    def _opened_of(self, model: str) -> list[tuple[OpenedAs, Runtime]]:
+        return self._opened.get(model, [])
+
+    def _forget_all_but(self, models: frozenset[str]) -> None:
+        for gone in self._live.keys() - models:
+            del self._live[gone]
+            self._opened.pop(gone, None)
+            self._sources.pop(gone, None)
+
+    def source(self, model: str) -> tuple[Loaded, Runtime]:
+        """The live version and its scikit-learn source, loaded once for a version.
+
+        Raises UnknownModel, NotReady or NoSourceEstimator.
+        """
+        loaded = self.engine.live(model)
+        sha256 = loaded.identity.source_sha256
+        if sha256 is None:
+            raise NoSourceEstimator("The live version has no scikit-learn source.")
+        with self._source_lock:
+            kept, runtime = self._sources.get(model, (None, None))
+            if runtime is None or kept != sha256:
+                runtime = open_runtime(
+                    "sklearn",
+                    store().read(sha256),
+                    signature=loaded.signature.in_double(),
+                    classes=loaded.classes,
+                )
+                self._sources[model] = (sha256, runtime)
+        return loaded, runtime
+
+    def start(self, timeout_s: float = 60.0) -> bool:
+        """Start following, and wait for the first reading of the registry. False if it failed."""
+        self.follower.start()
+        if not self.follower.has_read:
+            self.follower.wait_for_read(timeout_s)
+        return self.follower.has_read
+
+
+models = ModelRuntime()

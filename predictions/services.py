@@ -1,0 +1,99 @@
+"""Predictions outside the lane: run in the calling thread, for comparison, or left to the queue."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from jobs.models import Job
+from jobs.services import submit
+from modelregistry.formats.runtime import Runtime
+from predictions.protocols.rows import RequestRows, predictions_of
+from predictions.protocols.tutorial import (
+    TutorialCodec,
+    framework_answer,
+    single_answer,
+)
+from predictions.runtime import models
+from predictions.serving.engine import Loaded, run_unbatched
+from predictions.serving.errors import UnknownModel
+from predictions.serving.per_version import PerVersion
+
+_codecs = PerVersion(lambda loaded: TutorialCodec(loaded.signature))
+
+
+def predict_synchronously(body: bytes, *, known: bool) -> bytes:
+    """{"features": [...]} through the default model, unbatched, in this thread: the answer's body.
+
+    Raises PredictionError or ServingError.
+    """
+    started = perf_counter()
+    loaded = _default_model(known=known)
+    rows = _codecs.of(loaded).one_row(body)
+    prediction = _predict(loaded, loaded.runtime, rows)[0]
+    return single_answer(prediction, perf_counter() - started, "synchronous")
+
+
+def predict_with_scikit_learn(body: bytes, *, known: bool) -> bytes:
+    """{"features": [[...], ...]} through the default model's source estimator: the answer's body.
+
+    Raises PredictionError (NoSourceEstimator among them) or ServingError.
+    """
+    started = perf_counter()
+    _default_model(known=known)
+    loaded, source = models.source(settings.DEFAULT_MODEL)
+    rows = _codecs.of(loaded).matrix(body)
+    predictions = _predict(loaded, source, rows)
+    return framework_answer(predictions, perf_counter() - started, "scikit-learn")
+
+
+def queue_prediction(body: bytes, owner: User | None) -> Job:
+    """{"features": [...]}, checked as if it were to run at once, as a job.
+
+    Raises PredictionError or ServingError.
+    """
+    rows = _codecs.of(_default_model(known=owner is not None)).one_row(body)
+    ((features,),) = rows.inputs.values()
+    return _queued("predict_task", {"features": features}, owner)
+
+
+def queue_batch(body: bytes, owner: User | None) -> tuple[Job, int]:
+    """{"batch_features": [[...], ...]} as a job, and how many rows there are.
+
+    Raises PredictionError, ServingError or WrongParams.
+    """
+    rows = _codecs.of(_default_model(known=owner is not None)).queued_batch(body)
+    (batch,) = rows.inputs.values()
+    return _queued("batch_predict_task", {"batch_features": batch}, owner), rows.count
+
+
+def _queued(kind: str, params: dict[str, Any], owner: User | None) -> Job:
+    return submit(kind=kind, params=params, owner=owner, origin=Job.Origin.TUTORIAL)
+
+
+def predict_rows(rows: Sequence[Sequence[float]]) -> list[object]:
+    """Rows through the default model in one run, in this thread: a prediction for each.
+
+    Raises PredictionError or ServingError.
+    """
+    loaded = _default_model(known=True)
+    checked = _codecs.of(loaded).matrix(msgspec.json.encode({"features": rows}))
+    return _predict(loaded, loaded.runtime, checked)
+
+
+def _default_model(*, known: bool) -> Loaded:
+    """The default model, for callers with a key (`known`), or for all where it is public."""
+    models.start()
+    loaded = models.engine.live(settings.DEFAULT_MODEL)
+    if not (known or loaded.identity.public):
+        raise UnknownModel
+    return loaded
+
+
+def _predict(loaded: Loaded, runtime: Runtime, rows: RequestRows) -> list[object]:
+    first_output = loaded.signature.outputs[0].name
+    (output,) = run_unbatched(runtime, rows.inputs, [first_output])
+    return predictions_of(output.tolist())

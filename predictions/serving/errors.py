@@ -1,0 +1,42 @@
+"""Errors of the serving core. Facts only; mlapi/problems.py gives them a status.
+
+ServingError
+├── UnknownModel      no live version under that name
+├── NotReady          the model is known, or may be, but nothing is loaded yet
+├── Overloaded        the queue is full; says when to come back
+├── InferenceFailed   the model raised; its batch fails, the next one runs
+└── NotFinite         the model's answer to these rows is no number that JSON has
+"""
+
+
+class ServingError(Exception):
+    """Base of all; the message is a full sentence for the client."""
+
+
+class UnknownModel(ServingError):
+    def __init__(self) -> None:
+        super().__init__("There is no such model, or it is not open to you.")
+
+
+class NotReady(ServingError):
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("The model is not loaded yet.")
+
+
+class Overloaded(ServingError):
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("The model's queue is full.")
+
+
+class NotFinite(ServingError):
+    def __init__(self) -> None:
+        super().__init__("The model's answer to one of these rows is not a finite number.")
+
+
+class InferenceFailed(ServingError):
+    def __init__(self) -> None:
+        super().__init__("The model failed on this batch.")

@@ -1,0 +1,76 @@
+"""A process of the house: Django with its database and broker; a line of JSON a call."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import django
+
+
+def submit(kind: str, params: dict[str, object], count: int = 1) -> object:
+    from jobs import services
+
+    ids, slowest = [], 0.0
+    for _ in range(count):
+        started = time.monotonic()
+        ids.append(str(services.submit(kind=kind, params=params, origin="command").pk))
+        slowest = max(slowest, time.monotonic() - started)
+    return {"ids": ids, "slowest_s": slowest}
+
+
+def cancel(job_id: str) -> object:
+    from jobs import services
+    from jobs.models import Job
+
+    return services.cancel(job=Job.objects.find(job_id), actor=None).state
+
+
+def retry(job_id: str) -> object:
+    from jobs import services
+    from jobs.models import Job
+
+    return str(services.retry(job=Job.objects.find(job_id), actor=None).pk)
+
+
+def job(job_id: str) -> object:
+    from jobs.models import Job
+
+    row = Job.objects.values().get(pk=job_id)
+    events = Job.objects.get(pk=job_id).events.values("seq", "level", "message", "state")
+    return {**row, "events": list(events)}
+
+
+def states() -> object:
+    from django.db.models import Count
+
+    from jobs.models import Job
+
+    rows = Job.objects.order_by().values_list("state").annotate(count=Count("pk"))
+    return dict(rows)
+
+
+def terminal_events() -> object:
+    from jobs import states
+    from jobs.models import JobEvent
+
+    return JobEvent.objects.filter(state__in=states.TERMINAL).count()
+
+
+CALLS: dict[str, Callable[..., object]] = {
+    call.__name__: call for call in (submit, cancel, retry, job, states, terminal_events)
+}
+
+
+def main() -> None:
+    django.setup()
+    import tests.jobs.kinds_for_tests  # noqa: F401
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = CALLS[asked["call"]](**asked["facts"])
+        print(json.dumps(answer, default=str), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""A plain Celery producer: no Django, no code of the service. Prints what it gets back."""
+
+import json
+import sys
+
+from celery import Celery
+
+
+def main(url: str, task: str, args: str) -> None:
+    app = Celery(broker=url, backend=url)
+    sent = app.send_task(task, args=json.loads(args))
+    try:
+        answer = {"result": sent.get(timeout=20)}
+    except Exception as error:
+        answer = {"error": str(error)}
+    print(json.dumps({"id": sent.id, **answer}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

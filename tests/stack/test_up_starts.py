@@ -1,0 +1,114 @@
+"""`manage.py up` from nothing, and again."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.running import Stack, manage, processes_of, running
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+
+def tables(data_dir: Path) -> list[str]:
+    """The database as text, without what a start may touch."""
+    with sqlite3.connect(f"file:{data_dir / 'mlapi.sqlite3'}?mode=ro", uri=True) as connection:
+        return sorted(connection.iterdump())
+
+
+def test_it_says_where_to_go_and_serves_there(stack: Stack) -> None:
+    for path in ("/", "/admin/login/", "/api/v1/docs/", "/livez", "/readyz"):
+        assert f"{stack.base_url}/" in stack.log
+        assert httpx.get(f"{stack.base_url}{path}").status_code == 200, path
+    assert "Ctrl-C stops all of it" in stack.log
+
+
+def test_the_password_it_prints_opens_the_admin_and_is_kept_nowhere(stack: Stack) -> None:
+    found = re.search(r"Sign in +(\S+), password (\S+) \(shown once\)", stack.log)
+    assert found
+    name, password = found.groups()
+    with httpx.Client(base_url=stack.base_url) as client:
+        client.get("/admin/login/")
+        answer = client.post(
+            "/admin/login/?next=/admin/",
+            data={
+                "username": name,
+                "password": password,
+                "csrfmiddlewaretoken": client.cookies["csrftoken"],
+            },
+            headers={"Referer": f"{stack.base_url}/admin/login/"},
+        )
+    assert (answer.status_code, answer.headers["location"]) == (302, "/admin/")
+    kept = [p for p in stack.data_dir.rglob("*") if p.is_file() and holds(p, password)]
+    assert kept == []
+
+
+def holds(path: Path, text: str) -> bool:
+    return text.encode() in path.read_bytes()
+
+
+def test_all_parts_run_and_only_the_web_listens(stack: Stack) -> None:
+    names = {"valkey", "worker", "beat", "dispatch", "web"}
+    up = psutil.Process(stack.process.pid)
+    assert len(up.children()) == len(names)
+    listening = {
+        (c.laddr.ip, c.laddr.port)
+        for process in stack.tree()
+        for c in process.net_connections("inet")
+        if c.status == psutil.CONN_LISTEN
+    }
+    assert listening == {("127.0.0.1", int(stack.base_url.rpartition(":")[2]))}
+
+
+def test_nothing_of_it_is_readable_by_others(stack: Stack) -> None:
+    assert stack.data_dir.stat().st_mode & 0o077 == 0
+    assert (stack.data_dir / "secret_key").stat().st_mode & 0o077 == 0
+    assert (stack.data_dir / "valkey" / "valkey.sock").stat().st_mode & 0o077 == 0
+
+
+def test_a_second_start_is_quick_and_changes_nothing(tmp_path: Path) -> None:
+    data_dir = tmp_path / "var"
+    with running(data_dir) as first:
+        assert "password" in first.log
+        assert first.log.count("registered by") == 3
+    before = tables(data_dir)
+    with running(data_dir) as second:
+        ready_after = re.search(r"ready after ([0-9.]+) s", second.log)
+        assert ready_after
+        assert float(ready_after[1]) <= 45  # 15 s where nothing else runs
+        assert "registered by" not in second.log
+        assert "password" not in second.log
+    assert tables(data_dir) == before
+
+
+@pytest.mark.parametrize("name", ["with a space", "x" * 150], ids=["space", "long"])
+def test_any_data_folder_will_do(tmp_path: Path, name: str) -> None:
+    with running(tmp_path / name / "var", "--no-worker") as stack:
+        answer = httpx.post(f"{stack.base_url}/predict-async", json={"features": [5, 3, 1, 0.2]})
+        assert answer.status_code == 200
+        assert httpx.get(f"{stack.base_url}/readyz").json()["degraded"] == []
+    assert processes_of(stack.data_dir) == []
+
+
+def test_without_worker_there_is_neither_worker_nor_beat(tmp_path: Path) -> None:
+    with running(tmp_path / "var", "--no-worker") as stack:
+        commands = [" ".join(process.cmdline()) for process in stack.tree()]
+    assert not any("celery" in command for command in commands)
+    assert any("dispatch" in command for command in commands)
+
+
+def test_djangos_superuser_variables_are_honoured(tmp_path: Path) -> None:
+    data_dir = tmp_path / "var"
+    given = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": "lovelace-1843"}
+    with running(data_dir, "--no-worker", **given) as stack:
+        assert "lovelace" not in stack.log
+        for process in stack.tree()[1:]:
+            assert "DJANGO_SUPERUSER_PASSWORD" not in process.environ()
+    code = (
+        "from django.contrib.auth import authenticate as a;"
+        "print(a(username='ada', password='lovelace-1843').is_superuser)"
+    )
+    assert manage(data_dir, "shell", "-v0", "-c", code).stdout.strip() == "True"

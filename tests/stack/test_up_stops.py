@@ -1,0 +1,48 @@
+"""However `manage.py up` ends, nothing of it stays."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.running import alive, processes_of, running, start, until
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_ends_all_of_it_with_exit_status_0(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(tmp_path / "var") as stack:
+        everything = stack.tree()
+        assert len(everything) > 6
+        assert stack.stop(number) == 0
+        assert alive(everything) == []
+        assert processes_of(stack.data_dir) == []
+    assert "Traceback" not in stack.log
+    assert stack.log.rstrip().endswith("stopped")
+
+
+def test_sigkill_leaves_nothing_running_5_seconds_later(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as stack:
+        everything = stack.tree()
+        stack.process.kill()
+        until(lambda: not alive(everything), 5, "all gone")
+        until(lambda: not processes_of(stack.data_dir), 1, "nothing new")
+
+
+def test_after_a_sigkill_it_starts_again_at_once(tmp_path: Path) -> None:
+    with running(tmp_path / "var", "--no-worker") as stack:
+        stack.process.kill()
+        stack.process.wait(5)
+        with running(tmp_path / "var", "--no-worker") as again:
+            assert again.is_ready()
+
+
+def test_a_stop_while_starting_is_clean(tmp_path: Path) -> None:
+    stack = start(tmp_path / "var")
+    until(lambda: "checking the example models" in stack.log, 60, "the models' turn")
+    assert stack.stop(signal.SIGINT) == 0
+    assert processes_of(stack.data_dir) == []
+    assert "Traceback" not in stack.log
