@@ -8,6 +8,7 @@ browser cannot read the status of one that was refused.
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
@@ -39,7 +40,7 @@ BAD_QUERY, SIGNED_OUT, UNKNOWN, TOO_MANY, FAILED = 4400, 4401, 4404, 4429, 1011
 TALKS_TO_US = 1003  # unsupported data: these sockets only tell
 
 
-class Following(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels has no types
     """What both kinds share: who may listen, when to look, how to end."""
 
     open_sockets: ClassVar[Counter[int]] = Counter()
@@ -118,18 +119,21 @@ class Following(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has n
         frame = {"type": kind, "seq": seq, **content}
         await self.send(text_data=msgspec.json.encode(frame).decode())
 
+    @abstractmethod
     def group(self) -> str:
-        raise NotImplementedError
+        """The channel layer's group that says when to look."""
 
+    @abstractmethod
     async def prepare(self) -> int | None:
         """What connecting needs to know; the close code where it cannot be."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def first_frame(self) -> None:
-        raise NotImplementedError
+        """The snapshot that a connection begins with."""
 
+    @abstractmethod
     async def next_frame(self, heard: set[str]) -> None:
-        raise NotImplementedError
+        """What is new, after those jobs changed; or after a while, with none of them heard."""
 
 
 class JobListConsumer(Following):

@@ -66,7 +66,7 @@ def retrain(
     step("load")
     # Lazy: scikit-learn takes seconds that a process which only starts retraining never needs.
     from modelregistry.conversion.scoring import score  # noqa: PLC0415
-    from modelregistry.ingestion.refitting import as_file, load_measurable  # noqa: PLC0415
+    from modelregistry.ingestion.refitting import load_measurable  # noqa: PLC0415
 
     before = ModelVersion.objects.find(model_name)
     champion = load_measurable(_source_of(before))
@@ -76,14 +76,7 @@ def retrain(
     metrics_before = score(champion, trained.heldout)
     step("register")
     if version is None:
-        version = services.register_for_job(
-            job_id=job_id,
-            model_name=model_name,
-            data=as_file(trained.estimator),
-            samples=trained.samples,
-            heldout=trained.heldout,
-            actor=actor,
-        )
+        version = _register(job_id, model_name, trained, actor)
     return Retrained(
         version=services.convert(version=version, actor=actor, step=step).version,
         before=before,
@@ -108,6 +101,21 @@ def _train(
     samples, heldout = _given(before, lesson) if lesson else _stored(before)
     step("fit")
     return Trained(estimator=refit(champion, samples), samples=samples, heldout=heldout)
+
+
+def _register(
+    job_id: uuid.UUID, model_name: str, trained: Trained, actor: User | None
+) -> ModelVersion:
+    from modelregistry.ingestion.refitting import as_file  # noqa: PLC0415 (as above)
+
+    return services.register_for_job(
+        job_id=job_id,
+        model_name=model_name,
+        data=as_file(trained.estimator),
+        samples=trained.samples,
+        heldout=trained.heldout,
+        actor=actor,
+    )
 
 
 def _given(before: ModelVersion, lesson: Lesson) -> tuple[Rows, Rows]:

@@ -1,1 +1,1 @@
-"""The steps from a file to a version's facts. No database here: services.py writes them."""
+"""The steps from a file to a version's facts. No database here: the services write them."""

@@ -1,7 +1,7 @@
 """Which models exist, their versions, which version is live, and who moved it there.
 
 Versions and history never change: a version is written once and completed once, by the guarded
-UPDATE of its conversion. Aliases are the only moving part, and services.py moves them.
+UPDATE of its conversion. Aliases are the only moving part, and the services move them.
 """
 
 from modelregistry.models.alias import Alias, AliasChange

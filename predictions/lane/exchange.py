@@ -13,7 +13,8 @@ from typing import Protocol, TypeAlias
 
 from predictions.protocols.json_body import require_json
 from predictions.protocols.rows import RequestRows
-from predictions.serving.batcher import Answer, Batcher, Call
+from predictions.serving.batcher import Batcher
+from predictions.serving.calls import Answer, Call
 from predictions.serving.engine import Engine, Loaded
 from predictions.serving.errors import UnknownModel
 

@@ -7,7 +7,8 @@ from predictions.errors import NoOnnxArtifact
 from predictions.lane.exchange import Ask, Exchange
 from predictions.protocols import native, tutorial
 from predictions.protocols.rows import RequestRows, predictions_of
-from predictions.serving.batcher import Answer, Batcher, Policy
+from predictions.serving.batcher import Batcher, Policy
+from predictions.serving.calls import Answer
 from predictions.serving.engine import Loaded
 from predictions.serving.per_version import PerVersion
 

@@ -8,23 +8,19 @@ a batcher; cheap batches run on it, dear ones in the executor, one at a time.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import accumulate
 from time import perf_counter
-from typing import Any, TypeAlias
-
-import numpy as np
 
 from modelregistry.formats.runtime import RowsRefused, Runtime
 from modelregistry.formats.signature import Tensor
+from predictions.serving.calls import Answer, Call, Part, Results, Share, joined
 from predictions.serving.cost import Cost
-from predictions.serving.errors import InferenceFailed, NotFinite, Overloaded
+from predictions.serving.errors import InferenceFailed, Overloaded
 
 log = logging.getLogger(__name__)
-
-Inputs: TypeAlias = Mapping[str, list[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,85 +31,6 @@ class Policy:
     max_queue_rows: int = 4096
     max_wait_s: float = 0.0
     inline_below_s: float = 0.0005
-
-
-class Results:
-    """A run's outputs; as Python values once for all callers, since that is what most ask for."""
-
-    __slots__ = ("_finite", "_values", "tensors")
-
-    def __init__(self, tensors: Sequence[Tensor]) -> None:
-        self.tensors = tensors
-        self._finite: dict[int, bool] = {}
-        self._values: dict[int, list[Any]] = {}
-
-    def values(self, index: int, rows: slice) -> list[Any]:
-        """Those rows of output `index`, as JSON values. Raises NotFinite."""
-        found = self._values.get(index)
-        if found is None:
-            found = self._values[index] = self.tensors[index].tolist()
-            self._finite[index] = is_finite(self.tensors[index])
-        if not self._finite[index] and not is_finite(self.tensors[index][rows]):
-            raise NotFinite
-        return found[rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One caller's share of a run, rows `start` to `stop`; the batch had `batch_rows` rows."""
-
-    results: Results
-    start: int
-    stop: int
-    batch_rows: int
-
-    def values(self, index: int) -> list[Any]:
-        """The caller's rows of output `index`, in the order it was asked for. Raises NotFinite."""
-        return self.results.values(index, slice(self.start, self.stop))
-
-    def tensor(self, index: int) -> Tensor:
-        tensor: Tensor = self.results.tensors[index][self.start : self.stop]
-        return tensor
-
-
-def is_finite(tensor: Tensor) -> bool:
-    """Whether JSON has a number for every value."""
-    return tensor.dtype.kind != "f" or bool(np.isfinite(tensor).all())
-
-
-Share: TypeAlias = Answer | Exception
-Deliver: TypeAlias = Callable[[Share], None]
-
-
-class Call:
-    """One caller's rows on their way through the model; `deliver` is called once, or never."""
-
-    __slots__ = ("cancelled", "deliver", "inputs", "parts", "rows", "taken")
-
-    def __init__(self, inputs: Inputs, rows: int, deliver: Deliver) -> None:
-        self.inputs = inputs
-        self.rows = rows
-        self.deliver = deliver
-        self.cancelled = False
-        self.taken = 0  # rows that are in a batch already
-        self.parts: list[Answer] = []  # of the slices of a large call
-
-    def cancel(self) -> None:
-        """The caller is gone: skip its rows where they have not run, answer nobody."""
-        self.cancelled = True
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The rows of one call that are in this batch: all of them, or one slice of a large call."""
-
-    call: Call
-    start: int
-    stop: int
-
-    @property
-    def rows(self) -> int:
-        return self.stop - self.start
 
 
 class Batcher:
@@ -287,7 +204,7 @@ class Batcher:
             else:
                 call.parts.append(share)
                 if part.stop == call.rows:
-                    call.deliver(_joined(call.parts))
+                    call.deliver(joined(call.parts))
         except Exception:
             log.exception("an answer could not be delivered")
 
@@ -295,10 +212,3 @@ class Batcher:
         """Give the places of callers that are gone to those who come."""
         self._queue = deque(call for call in self._queue if not call.cancelled)
         self._queued_rows = sum(map(self._weight, self._queue))
-
-
-def _joined(parts: list[Answer]) -> Answer:
-    """The slices of a large call as one answer."""
-    count = range(len(parts[0].results.tensors))
-    whole = [np.concatenate([part.tensor(index) for part in parts]) for index in count]
-    return Answer(Results(whole), 0, len(whole[0]), parts[-1].batch_rows)

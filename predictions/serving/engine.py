@@ -8,7 +8,8 @@ from time import perf_counter
 
 from modelregistry.formats.runtime import ClassLabel, RowsRefused, Runtime
 from modelregistry.formats.signature import Signature, Tensor
-from predictions.serving.batcher import Batcher, Policy, is_finite
+from predictions.serving.batcher import Batcher, Policy
+from predictions.serving.calls import is_finite
 from predictions.serving.cost import Cost
 from predictions.serving.errors import InferenceFailed, NotFinite, NotReady, UnknownModel
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from modelregistry.formats.runtime import RowsRefused
-from predictions.serving.batcher import Answer, Batcher, Call, Policy
+from predictions.serving.batcher import Batcher, Policy
+from predictions.serving.calls import Answer, Call
 from predictions.serving.cost import Cost
 from predictions.serving.errors import InferenceFailed, NotFinite, Overloaded
 from tests.serving.models import CHEAP, Doubling, Gated, Picky, Poisonable, dear

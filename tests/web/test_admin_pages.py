@@ -41,8 +41,9 @@ def test_the_front_page_shows_the_service_and_its_models(
     visitor.picture("dashboard")
     assert visitor.overflow() == 0
     page = visitor.page
+    models = page.get_by_role("table", name="Models")
     for name in ("iris", "diabetes", "churn"):
-        line = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+        line = models.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
         assert "version 1, ONNX Runtime" in " ".join(line.inner_text().split())
         assert line.get_by_text("answering").is_visible()
     checks = page.get_by_label("State of the service").inner_text().split("\n")
@@ -72,7 +73,7 @@ def test_a_version_page_is_reached_from_the_front_and_shows_signature_and_proof(
     visitor = new_admin(scheme=scheme, width=width)
     page = visitor.page
 
-    page.get_by_role("row").filter(
+    page.get_by_role("table", name="Models").get_by_role("row").filter(
         has=page.get_by_role("link", name="iris", exact=True)
     ).get_by_role("link", name="version 1").click()
     page.wait_for_url("**/modelversion/*/change/")

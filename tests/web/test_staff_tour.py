@@ -74,7 +74,7 @@ def test_the_tour(ada: Visitor, own_stack: Stack) -> None:
     page.wait_for_url("**/admin/")
     picture(page, "tour-front", taken)
 
-    page.get_by_role("row").get_by_role("link", name="iris", exact=True).click()
+    page.get_by_role("table", name="Models").get_by_role("link", name="iris", exact=True).click()
     page.wait_for_url("**/registeredmodel/*/change/")
     picture(page, "tour-model", taken)
 

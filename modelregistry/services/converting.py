@@ -1,0 +1,75 @@
+"""Converting a version's source to ONNX and proving it, again where that was done before."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from modelregistry.conversion.outcome import Conversion, unwatched
+from modelregistry.conversion.parity import ParityReport
+from modelregistry.errors import NotConvertible
+from modelregistry.ingestion.keeping import kept_rows
+from modelregistry.models import ModelVersion
+from modelregistry.services.storing import store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """What a conversion came to; `reason` says why where there is no ONNX form that matches."""
+
+    version: ModelVersion
+    parity: ParityReport
+    reason: str
+
+
+def convert(
+    *, version: ModelVersion, actor: User | None = None, step: Callable[[str], None] = unwatched
+) -> Converted:
+    """Convert the version's source and prove it; where that was done, prove the stored form again.
+
+    A version without an ONNX form is completed with it; one that has a form keeps it, and the
+    answer is the new proof. `step` hears what begins: convert, then prove. Raises NotConvertible,
+    RefusedFile, DamagedArtifact.
+    """
+    # Lazy: scikit-learn and skl2onnx take seconds that a web process never needs.
+    from modelregistry.ingestion import opening  # noqa: PLC0415
+
+    check_convertible(version)
+    files = store()
+    source = opening.read_source(
+        files.read(version.source_sha256),
+        samples=kept_rows(files, version.samples_sha256),
+        heldout=kept_rows(files, version.heldout_sha256),
+    )
+    log.info("%s is converted by %s", version, actor or "the operator")
+    if version.onnx_sha256:
+        step("prove")
+        stored, signature = files.read(version.onnx_sha256), version.live().signature
+        parity, reason = opening.prove_source(source, stored, signature)
+        return Converted(version=version, parity=parity, reason=reason)
+    return conclude(version, opening.convert_source(source, step))
+
+
+def check_convertible(version: ModelVersion) -> None:
+    """Raises NotConvertible where there is no source that could be."""
+    if version.format == ModelVersion.Format.ONNX:
+        raise NotConvertible(f"{version} came as ONNX: there is nothing to convert.")
+
+
+def conclude(version: ModelVersion, conversion: Conversion) -> Converted:
+    """Complete the version with its conversion, unless somebody has already done so."""
+    facts: dict[str, object] = {
+        "parity": conversion.parity.to_json(),
+        "signature": conversion.signature.to_json(),
+        "reason": conversion.reason,
+    }
+    if conversion.onnx is not None:
+        facts["runtime"] = ModelVersion.Runtime.ONNX
+        facts["onnx_sha256"] = store().put(conversion.onnx)
+        facts["onnx_size"] = len(conversion.onnx)
+    ModelVersion.objects.complete(version, **facts)
+    fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
+    return Converted(version=fresh, parity=conversion.parity, reason=conversion.reason)

@@ -1,0 +1,98 @@
+"""One caller's rows on their way through a batch, and its share of what the model answers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from modelregistry.formats.signature import Tensor
+from predictions.serving.errors import NotFinite
+
+Inputs: TypeAlias = Mapping[str, list[object]]
+
+
+class Results:
+    """A run's outputs; as Python values once for all callers, since that is what most ask for."""
+
+    __slots__ = ("_finite", "_values", "tensors")
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.tensors = tensors
+        self._finite: dict[int, bool] = {}
+        self._values: dict[int, list[Any]] = {}
+
+    def values(self, index: int, rows: slice) -> list[Any]:
+        """Those rows of output `index`, as JSON values. Raises NotFinite."""
+        found = self._values.get(index)
+        if found is None:
+            found = self._values[index] = self.tensors[index].tolist()
+            self._finite[index] = is_finite(self.tensors[index])
+        if not self._finite[index] and not is_finite(self.tensors[index][rows]):
+            raise NotFinite
+        return found[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One caller's share of a run, rows `start` to `stop`; the batch had `batch_rows` rows."""
+
+    results: Results
+    start: int
+    stop: int
+    batch_rows: int
+
+    def values(self, index: int) -> list[Any]:
+        """The caller's rows of output `index`, in the order it was asked for. Raises NotFinite."""
+        return self.results.values(index, slice(self.start, self.stop))
+
+    def tensor(self, index: int) -> Tensor:
+        tensor: Tensor = self.results.tensors[index][self.start : self.stop]
+        return tensor
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether JSON has a number for every value."""
+    return tensor.dtype.kind != "f" or bool(np.isfinite(tensor).all())
+
+
+Share: TypeAlias = Answer | Exception
+Deliver: TypeAlias = Callable[[Share], None]
+
+
+class Call:
+    """One caller's rows on their way through the model; `deliver` is called once, or never."""
+
+    __slots__ = ("cancelled", "deliver", "inputs", "parts", "rows", "taken")
+
+    def __init__(self, inputs: Inputs, rows: int, deliver: Deliver) -> None:
+        self.inputs = inputs
+        self.rows = rows
+        self.deliver = deliver
+        self.cancelled = False
+        self.taken = 0  # rows that are in a batch already
+        self.parts: list[Answer] = []  # of the slices of a large call
+
+    def cancel(self) -> None:
+        """The caller is gone: skip its rows where they have not run, answer nobody."""
+        self.cancelled = True
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one call that are in this batch: all of them, or one slice of a large call."""
+
+    call: Call
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
+
+
+def joined(parts: list[Answer]) -> Answer:
+    """The slices of a large call as one answer."""
+    count = range(len(parts[0].results.tensors))
+    whole = [np.concatenate([part.tensor(index) for part in parts]) for index in count]
+    return Answer(Results(whole), 0, len(whole[0]), parts[-1].batch_rows)
