@@ -1,23 +1,29 @@
 """The error catalogue: every domain exception, its status, code and title, rendered once.
 
-problem+json (RFC 9457) for the lane, DRF and Django's own refusals. The most specific entry along
-an exception's MRO counts; what is not listed is a 500 whose detail stays in the log.
+problem+json (RFC 9457) for the lane, DRF and Django's own refusals; a page where somebody looks
+at the admin. The most specific entry along an exception's MRO counts; what is not listed is a 500
+whose detail stays in the log.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 from django.core.exceptions import (
     BadRequest,
     DisallowedHost,
+    FieldError,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
     TooManyFieldsSent,
+    ValidationError,
 )
-from django.db import OperationalError
+from django.db import DatabaseError, DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -186,22 +192,64 @@ def lane_reply(error: Exception, request_id: str) -> Reply:
 
 def django_response(error: BaseException, request: HttpRequest) -> HttpResponse:
     """Django's rendering."""
-    request_id = str(getattr(request, "request_id", ""))
-    problem = problem_of(error, request_id)
-    return _rendered(problem, error, request_id)
+    return _rendered(problem_of(error, _id_of(request)), error, request)
 
 
 def internal_error_response(request: HttpRequest) -> HttpResponse:
     """Django's handler500: by then the exception is in Django's own log."""
-    return _rendered(INTERNAL, Exception(), str(getattr(request, "request_id", "")))
+    return _rendered(INTERNAL, Exception(), request)
 
 
-def _rendered(problem: Problem, error: BaseException, request_id: str) -> HttpResponse:
-    response = HttpResponse(body_of(problem, error, request_id), status=problem.status)
-    for name, value in headers_of(problem, error).items():
-        if name != "Connection":  # a hop-by-hop header: the server's business, refused by WSGI
-            response[name] = value
-    return response
+def _rendered(problem: Problem, error: BaseException, request: HttpRequest) -> HttpResponse:
+    headers = headers_of(problem, error)
+    headers.pop("Connection", None)  # a hop-by-hop header: the server's business, refused by WSGI
+    request_id = _id_of(request)
+    if _is_looked_at(request):
+        del headers["Content-Type"]
+        facts = {
+            "problem": problem,
+            "detail": problem.detail or _sentence(error),
+            "request_id": request_id,
+        }
+        page = render_to_string("problem.html", facts)
+        return HttpResponse(page, status=problem.status, headers=headers)
+    return HttpResponse(body_of(problem, error, request_id), status=problem.status, headers=headers)
+
+
+def _id_of(request: HttpRequest) -> str:
+    return str(getattr(request, "request_id", ""))
+
+
+def _is_looked_at(request: HttpRequest) -> bool:
+    """Whether a browser shows the answer as a page of the admin; programs ask for no HTML."""
+    return request.path.startswith("/admin/") and "text/html" in request.headers.get("Accept", "")
+
+
+class AdminRefusals:
+    """Middleware: an address or form that the admin's own code trips over is a 400, and logged.
+
+    Django's admin hands ids, lookups and pages of a query string on as they came.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not request.path.startswith("/admin/") or not _tripped_over_input(request, error):
+            return None
+        log.warning("request %s was refused in the admin", _id_of(request), exc_info=error)
+        return django_response(BadRequest(), request)
+
+
+def _tripped_over_input(request: HttpRequest, error: Exception) -> bool:
+    if isinstance(error, DatabaseError):  # SQLite and PostgreSQL tell it each in their own way
+        return isinstance(error, DataError) or any("regex" in name for name in request.GET)
+    if isinstance(error, OverflowError | ValidationError | FieldError):
+        return True
+    return isinstance(error, ValueError) and request.method in ("GET", "HEAD")
 
 
 def drf_exception_handler(error: Exception, context: dict[str, object]) -> HttpResponse | Response:

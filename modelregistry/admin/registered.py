@@ -7,11 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import BaseDialogForm
 
-from modelregistry.admin.reading import ReadOnly, parity_badge, state_badge
+from modelregistry.admin.reading import ReadOnly, badge, parity_badge, state_badge
 from modelregistry.admin.starting import button, may_start
 from modelregistry.models import AliasChange, ModelVersion, RegisteredModel
 from modelregistry.panels import ModelAction, model_actions, register_action
@@ -22,17 +24,25 @@ REGISTER = "manage.py register_model FILE --model NAME --promote"
 
 class VersionInline(ReadOnly, TabularInline):  # type: ignore[misc]  # unfold has no types
     model = ModelVersion
-    fields = ("number", "state_shown", "runtime", "parity_shown", "created_at", "created_by")
+    fields = ("version", "state_shown", "runtime", "parity_shown", "created_at", "created_by")
     readonly_fields = fields
     ordering = ("-number",)
     per_page = 20
-    show_change_link = True
     hide_title = True
     tab = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        rows: QuerySet[ModelVersion] = super().get_queryset(request)
-        return rows.select_related("created_by", "model")
+        rows = ModelVersion.objects.select_related("created_by", "model")
+        return rows.with_serving().order_by(*self.ordering)
+
+    @admin.display(description="Version")
+    def version(self, version: ModelVersion) -> SafeString:
+        address = reverse("admin:modelregistry_modelversion_change", args=(version.pk,))
+        link = format_html(
+            '<a class="font-semibold underline" href="{}">version {}</a>', address, version.number
+        )
+        serves: bool = version.serves  # type: ignore[attr-defined]  # annotated
+        return format_html("{} {}", link, badge("champion", "info")) if serves else link
 
     @admin.display(description="State")
     def state_shown(self, version: ModelVersion) -> SafeString:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -64,6 +65,18 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     def has_promote_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return request.user.has_perm("modelregistry.promote_modelversion")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        """The buttons that make sense: no conversion of ONNX, no promotion of the champion."""
+        version = self.get_object(request, object_id)
+        if version is None:
+            return []
+        senseless = {
+            "convert": version.format == ModelVersion.Format.ONNX,
+            "promote": version.serves,
+        }
+        buttons: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        return [button for button in buttons if not senseless[button.path]]
 
     @admin.action(description="Convert to ONNX and prove parity", permissions=["convert"])
     def convert_selected(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
