@@ -20,6 +20,7 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     ValidationError,
 )
+from django.core.paginator import InvalidPage
 from django.db import DatabaseError, DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -247,9 +248,10 @@ class AdminRefusals:
 def _tripped_over_input(request: HttpRequest, error: Exception) -> bool:
     if isinstance(error, DatabaseError):  # SQLite and PostgreSQL tell it each in their own way
         return isinstance(error, DataError) or any("regex" in name for name in request.GET)
-    if isinstance(error, OverflowError | ValidationError | FieldError):
+    if isinstance(error, OverflowError | ValidationError | FieldError | InvalidPage):
         return True
-    return isinstance(error, ValueError) and request.method in ("GET", "HEAD")
+    asks = request.method in ("GET", "HEAD") or "_selected_action" in request.POST
+    return asks and isinstance(error, ValueError)
 
 
 def drf_exception_handler(error: Exception, context: dict[str, object]) -> HttpResponse | Response:

@@ -19,7 +19,15 @@ def test_a_result_is_what_json_holds() -> None:
     }
 
 
-@pytest.mark.parametrize("result", [object(), {1: {2, object()}}, "a\x00b", "\ud800"], ids=ascii)
+NOT_JSON = {
+    "an object": object(),
+    "a set with an object": {1: {2, object()}},
+    "a NUL": "a\x00b",
+    "half a surrogate pair": "\ud800",
+}
+
+
+@pytest.mark.parametrize("result", NOT_JSON.values(), ids=NOT_JSON)
 def test_what_json_or_a_database_cannot_hold_is_refused(result: object) -> None:
     with pytest.raises(NotJson):
         storable(result)

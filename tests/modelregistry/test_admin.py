@@ -225,3 +225,32 @@ def test_a_models_page_asks_as_often_for_many_versions_as_for_two(chief: Client)
     for depth in (1, 2, 3):
         services.promote(version=tree_version(depth=depth))
     assert queries() == once
+
+
+def buttons(client: Client, version: ModelVersion) -> set[str]:
+    shown = page(client, detail(version))
+    return {action for action in ("convert", "promote") if act(version, action) in shown}
+
+
+def test_the_champion_cannot_be_promoted_again(chief: Client) -> None:
+    version = tree_version("plants")
+    assert buttons(chief, version) == {"convert", "promote"}
+    services.promote(version=version)
+    assert buttons(chief, version) == {"convert"}
+
+
+def test_what_came_as_onnx_has_no_button_to_convert_it(chief: Client) -> None:
+    source = tree_version("plants")
+    onnx = services.store().read(source.onnx_sha256)
+    came = services.register_version(model_name="net", data=onnx, create_missing=True)
+    assert buttons(chief, came) == {"promote"}
+
+
+def test_a_models_page_links_to_its_versions_and_marks_the_champion(chief: Client) -> None:
+    first, second = tree_version("plants"), tree_version("plants", depth=3)
+    services.promote(version=second)
+    address = reverse("admin:modelregistry_registeredmodel_change", args=(first.model_id,))
+    shown = page(chief, address)
+    assert detail(first) in shown
+    assert "version 2 champion" in text(shown)
+    assert "version 1 champion" not in text(shown)

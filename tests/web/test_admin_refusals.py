@@ -1,0 +1,84 @@
+"""What the admin answers to addresses and forms that make no sense: never an Internal error."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import Client
+
+from jobs.models import Job
+from mlapi.admin import UserAdmin
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+BROWSER = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
+NO_SUCH_NUMBER = "9" * 25
+
+
+@pytest.fixture
+def chief(client: Client) -> Client:
+    client.raise_request_exception = False
+    client.force_login(User.objects.create_superuser("chief"))
+    return client
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/search/?s=iris&page=abc",
+        f"/admin/auth/user/{NO_SUCH_NUMBER}/change/",
+        f"/admin/modelregistry/modelversion/{NO_SUCH_NUMBER}/change/",
+        "/admin/modelregistry/modelversion/abc/change/",
+        "/admin/modelregistry/modelversion/abc/promote/",
+        "/admin/modelregistry/modelversion/?state__regex=(",
+        "/admin/modelregistry/modelversion/?model__id__exact=abc",
+        "/admin/jobs/job/abc/change/",
+        "/admin/jobs/job/?state__exact=%00",
+        "/admin/jobs/job/?created_at__gte=never",
+        "/admin/jobs/job/?p=abc",
+        "/admin/jobs/job/?o=9.9.x",
+    ],
+)
+def test_a_senseless_address_is_answered_below_500(chief: Client, address: str) -> None:
+    assert chief.get(address, **BROWSER).status_code < 500
+
+
+def test_senseless_ids_in_a_form_are_answered_below_500(chief: Client) -> None:
+    Job.objects.all().delete()
+    chosen = {"action": "cancel_selected", "_selected_action": ["abc", NO_SUCH_NUMBER]}
+    assert chief.post("/admin/jobs/job/", chosen, **BROWSER).status_code < 500
+    chosen["action"] = "promote_selected"
+    address = "/admin/modelregistry/modelversion/"
+    assert chief.post(address, chosen, **BROWSER).status_code < 500
+
+
+def test_a_fault_of_ours_stays_a_500(chief: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(UserAdmin, "get_queryset", broken)
+    answer = chief.get("/admin/auth/user/", **BROWSER)
+    assert answer.status_code == 500
+    assert "a fault of ours" not in answer.content.decode()
+
+
+def content_type(answer: HttpResponse) -> str:
+    return str(answer["Content-Type"]).partition(";")[0]
+
+
+def test_a_browser_gets_a_page_with_the_way_back(chief: Client) -> None:
+    answer = chief.get("/admin/no/such/page/", **BROWSER)
+    assert answer.status_code == 404
+    assert content_type(answer) == "text/html"
+    assert 'href="/admin/"' in answer.content.decode()
+    assert answer["X-Request-ID"] in answer.content.decode()
+
+
+def test_staff_without_the_permission_get_a_page_too(client: Client) -> None:
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    answer = client.get("/admin/auth/user/", **BROWSER)
+    assert (answer.status_code, content_type(answer)) == (403, "text/html")
+
+
+def test_a_program_gets_problem_json(chief: Client) -> None:
+    answer = chief.get("/admin/no/such/page/", HTTP_ACCEPT="*/*")
+    assert (answer.status_code, content_type(answer)) == (404, "application/problem+json")
+    assert answer.json()["code"] == "not_found"
