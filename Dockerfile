@@ -4,7 +4,7 @@ WORKDIR /build
 COPY requirements/uv.txt requirements/run.txt ./
 RUN python -m venv /uv && /uv/bin/pip install --no-cache-dir --require-hashes -r uv.txt
 RUN python -m venv --without-pip /opt/mlapi \
- && /uv/bin/uv pip install --no-cache --python /opt/mlapi/bin/python --require-hashes -r run.txt
+ && /uv/bin/uv pip install --no-cache --compile-bytecode --python /opt/mlapi/bin/python --require-hashes -r run.txt
 
 FROM python:3.11-slim
 RUN groupadd --gid 10001 mlapi \

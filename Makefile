@@ -19,11 +19,11 @@ $(BIN)/uv: requirements/uv.txt
 	@touch $@
 
 $(VENV)/run.stamp: requirements/run.txt $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/run.txt
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
 install: $(VENV)/run.stamp  ## make .venv and install the hash-locked requirements
@@ -31,8 +31,10 @@ install: $(VENV)/run.stamp  ## make .venv and install the hash-locked requiremen
 run: $(VENV)/run.stamp  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up
 
+# Files of tests run side by side: most of them wait for processes more than they compute.
+TESTERS ?= 3
 test: $(VENV)/dev.stamp  ## run the tests (real broker, server and browser)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 	$(BIN)/python -m tests.second_run
 
 check: $(VENV)/dev.stamp  ## linters, types, import contracts, migrations, deployment settings
@@ -50,7 +52,7 @@ format: $(VENV)/dev.stamp  ## format the code and sort the imports
 # The tutorial app has requirements that the service does not; ARGS="--rounds 1" and the like pass on.
 benchmarks/.venv/stamp: benchmarks/requirements.txt $(BIN)/uv
 	$(PYTHON) -m venv benchmarks/.venv
-	$(BIN)/uv pip install --quiet --python benchmarks/.venv/bin/python --require-hashes -r benchmarks/requirements.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python benchmarks/.venv/bin/python --require-hashes -r benchmarks/requirements.txt
 	@touch $@
 
 bench: $(VENV)/run.stamp benchmarks/.venv/stamp  ## measure the lane beside hello-world and the tutorial app
