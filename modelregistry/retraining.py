@@ -68,7 +68,7 @@ def retrain(
     from modelregistry.conversion.scoring import score  # noqa: PLC0415
     from modelregistry.ingestion.refitting import load_measurable  # noqa: PLC0415
 
-    before = ModelVersion.objects.find(model_name)
+    before = ModelVersion.objects.exclude(job_id=job_id).find(model_name)
     champion = load_measurable(_source_of(before))
     version = ModelVersion.objects.made_by(job_id)
     trained = _train(before, champion, lesson, step) if version is None else _registered(version)

@@ -141,7 +141,7 @@ def test_the_second_attempt_of_a_job_completes_the_version_of_the_first() -> Non
     second = retrained(job_id=job_id, steps=steps)
     assert second.version == first.version
     assert (second.version.state, second.version.runtime) == ("ready", "onnx")
-    assert second.metrics_before == first.metrics_before
+    assert (second.before, second.metrics_before) == (first.before, first.metrics_before)
     assert ModelVersion.objects.count() == 2
     assert "fit" not in steps
 
