@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
+IN_MEMORY = Path("/dev/shm")  # noqa: S108
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes; Valkey exits above it
 
 
@@ -88,9 +89,8 @@ class Environment:
         path = self.data_dir / "valkey" / "valkey.sock"
         if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
             return path
-        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         # Not TMPDIR: a worker started by hand from another shell must come to the same path.
-        return Path("/tmp") / f"mlapi-{os.getuid()}-{digest}" / "valkey.sock"  # noqa: S108
+        return Path("/tmp") / self._own_name / "valkey.sock"  # noqa: S108
 
     @property
     def broker_url(self) -> str:
@@ -104,8 +104,20 @@ class Environment:
 
     @property
     def prometheus_dir(self) -> Path:
-        """Where web and worker processes of `manage.py up` add up their metrics."""
+        """Where web and worker processes of `manage.py up` add up their metrics.
+
+        In memory where there is such a folder: the files are mapped, and a process that writes to
+        a mapped file on a full disk is killed.
+        """
+        if os.access(IN_MEMORY, os.W_OK | os.X_OK):
+            return IN_MEMORY / f"{self._own_name}-prometheus"
         return self.data_dir / "prometheus"
+
+    @property
+    def _own_name(self) -> str:
+        """What this user's data folder is called in folders that others use too."""
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        return f"mlapi-{os.getuid()}-{digest}"
 
     @property
     def base_url(self) -> str:

@@ -71,8 +71,13 @@ def private_folder(path: Path) -> None:
 
 
 def empty_folder(path: Path) -> None:
+    """A private folder with nothing in it. Raises EnvironmentFault as `private_folder` does."""
+    drop_folder(path)
+    private_folder(path)
+
+
+def drop_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def drop_if_empty(path: Path) -> None:

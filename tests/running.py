@@ -5,6 +5,7 @@ Nothing of pytest's own settings reaches it.
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from threading import Event
 import httpx
 import psutil
 
+from mlapi.env import read_environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = str(BASE_DIR / "manage.py")
 OURS = ("MLAPI_", "DJANGO_", "PROMETHEUS_", "CELERY_", "NOTIFY_SOCKET", "PYTEST_")
@@ -31,6 +34,11 @@ def clean_environ(data_dir: Path, **extra: str) -> dict[str, str]:
     kept.pop("DATABASE_URL", None)
     kept.pop("REDIS_URL", None)
     return {**kept, "MLAPI_DATA_DIR": str(data_dir), **extra}
+
+
+def metrics_folder(data_dir: Path) -> Path:
+    """Where the processes of an `up` on that data folder add up what they count."""
+    return read_environment({"MLAPI_DATA_DIR": str(data_dir)}).prometheus_dir
 
 
 def free_port() -> int:
@@ -154,6 +162,7 @@ def end(stack: Stack) -> None:
         for process in processes_of(stack.data_dir):
             process.kill()
         stack.process.wait(10)
+        shutil.rmtree(metrics_folder(stack.data_dir), ignore_errors=True)  # of one that was killed
 
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:

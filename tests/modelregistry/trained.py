@@ -20,7 +20,9 @@ SAMPLES = Rows.of(ROWS, targets=TARGETS)
 @cache
 def tree_file(depth: int = 2) -> bytes:
     """A .skops file of a classifier that converts to ONNX."""
-    return save_estimator(DecisionTreeClassifier(max_depth=depth, random_state=0).fit(ROWS, TARGETS))
+    return save_estimator(
+        DecisionTreeClassifier(max_depth=depth, random_state=0).fit(ROWS, TARGETS)
+    )
 
 
 @cache

@@ -1,11 +1,12 @@
 """`manage.py env`: everything is said, no secret is."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
 
 from mlapi.env import VARIABLES
-from tests.running import manage
+from tests.running import manage, metrics_folder
 
 SECRETS = {
     "DJANGO_SECRET_KEY": "geheim-" + "k" * 60,
@@ -31,7 +32,7 @@ def test_it_says_where_the_embedded_parts_meet(tmp_path: Path) -> None:
     assert "http://127.0.0.1:8123/" in said
     assert f"redis+socket://{tmp_path}/a%20folder/valkey/valkey.sock?virtual_host=0" in said
     assert f"{data_dir}/mlapi.sqlite3" in said
-    assert f"{data_dir}/prometheus" in said
+    assert re.search(r"^Prometheus +/\S+prometheus$", said, re.MULTILINE)
 
 
 def test_a_shell_can_take_it_over(tmp_path: Path) -> None:
@@ -39,5 +40,5 @@ def test_a_shell_can_take_it_over(tmp_path: Path) -> None:
     exported = manage(data_dir, "env", "--export").stdout
     script = f'{exported}\nprintf %s "$PROMETHEUS_MULTIPROC_DIR"'
     shell = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-    assert shell.stdout == f"{data_dir}/prometheus"
+    assert shell.stdout == str(metrics_folder(data_dir))
     assert shlex.split(exported)

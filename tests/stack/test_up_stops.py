@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import alive, processes_of, running, start, until
+from tests.running import alive, metrics_folder, processes_of, running, start, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -17,9 +17,11 @@ def test_a_stop_signal_ends_all_of_it_with_exit_status_0(
     with running(tmp_path / "var") as stack:
         everything = stack.tree()
         assert len(everything) > 6
+        assert list(metrics_folder(stack.data_dir).glob("*.db")) != []
         assert stack.stop(number) == 0
         assert alive(everything) == []
         assert processes_of(stack.data_dir) == []
+    assert not metrics_folder(stack.data_dir).exists()
     assert "Traceback" not in stack.log
     assert stack.log.rstrip().endswith("stopped")
 

@@ -80,6 +80,7 @@ def run(wanted: Wanted, supervisor: Supervisor, console: Console) -> None:
         listening.close()
         supervisor.stop()
         startup.drop_if_empty(wanted.environment.valkey_socket.parent)
+        startup.drop_folder(wanted.environment.prometheus_dir)
         os.close(lock)
     console.say("stopped")
 
