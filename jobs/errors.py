@@ -4,8 +4,9 @@ JobError
 ├── UnknownKind      nobody has recorded a kind of that name
 ├── UnknownJob
 ├── WrongParams      the parameters are not those of the kind; says which and why
-├── WrongFilter      a list was asked for with words it does not know
+├── WrongFilter      a query or a header holds a word that is not known there
 ├── KeyReused        this idempotency key has started another job
+├── NotAllowed       the kind needs a permission that the caller has not
 ├── NotFinished      there is no result yet
 ├── NoResult         it has ended without one
 ├── NotCancellable   it has ended
@@ -41,6 +42,10 @@ class WrongFilter(JobError):
 
 
 class KeyReused(JobError):
+    pass
+
+
+class NotAllowed(JobError):
     pass
 
 

@@ -1,8 +1,8 @@
 """Which jobs a list shows: the same words in REST, on WebSockets and as the admin's links."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from django.db.models import QuerySet
@@ -11,14 +11,15 @@ from jobs.errors import WrongFilter
 from jobs.models import Job
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "dead"]
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]  # a time without its zone is none
 
 
 class Filters(msgspec.Struct, frozen=True):
     kind: str | None = None
     state: State | None = None
     owner: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
 
     def narrow(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
         """Those of `jobs` that fit."""
@@ -36,13 +37,21 @@ def read_filters(query: Mapping[str, str]) -> Filters:
     """From a URL's query; other words in it are not ours. Raises WrongFilter."""
     given = {name: query[name] for name in Filters.__struct_fields__ if query.get(name)}
     try:
-        filters = msgspec.convert(given, Filters, strict=False)
+        filters = msgspec.convert(given, Filters)
     except msgspec.ValidationError as error:
         name = str(error).rpartition("$.")[2].rstrip("`")
-        raise WrongFilter(f"The filter {name} does not take this value.") from None
-    for time in (filters.created_after, filters.created_before):
-        if time is not None and time.tzinfo is None:
-            raise WrongFilter("A filter by time needs its zone: 2026-01-31T12:00:00Z.")
+        hint = " A time needs its zone: 2026-01-31T12:00:00Z." if "zone" in str(error) else ""
+        raise WrongFilter(f"The filter {name} does not take this value.{hint}") from None
+    if not all(map(_is_in_utc, (filters.created_after, filters.created_before))):
+        raise WrongFilter("A filter by time is before the year 1 or after the year 9999 in UTC.")
     if any("\x00" in value for value in given.values()):
         raise WrongFilter("A filter holds a NUL character.")
     return filters
+
+
+def _is_in_utc(moment: datetime | None) -> bool:
+    """Whether databases have it: near the ends of the calendar a zone leads out of it."""
+    try:
+        return moment is None or bool(moment.astimezone(UTC))
+    except OverflowError:
+        return False

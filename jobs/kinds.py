@@ -74,14 +74,25 @@ class Kind:
             decoded = msgspec.convert(params, self.params, strict=True)
             raw = msgspec.json.encode(decoded)
             decoded = msgspec.json.decode(raw, type=self.params)
-        except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
-            raise WrongParams(f"The parameters are not those of {self.name}: {error}.") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            fault = fault_of(error)
+            raise WrongParams(f"The parameters are not those of {self.name}: {fault}.") from error
         if b"\\u0000" in raw:
             raise WrongParams("The parameters hold a NUL character.")
         return decoded, msgspec.json.decode(raw)
 
     def params_schema(self) -> dict[str, Any]:
         return msgspec.json.schema(self.params)
+
+
+def fault_of(error: Exception) -> str:
+    """What msgspec found, without the words of whoever sent it."""
+    if not isinstance(error, msgspec.ValidationError):
+        return "JSON cannot hold them"
+    text = str(error)
+    if text.startswith("Object contains unknown field"):
+        return "there is a name too many"
+    return "a word is not one of those it takes" if text.startswith("Invalid enum") else text
 
 
 _kinds: dict[str, Kind] = {}

@@ -1,6 +1,5 @@
 """Shapes of jobs in REST and on WebSockets; no behaviour."""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -9,6 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.filters import Moment
 from jobs.kinds import Kind
 from jobs.models import Job, JobEvent
 from jobs.states import RUNNING, STATES
@@ -20,7 +20,7 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
     params: dict[str, object] = {}
     priority: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
-    not_before: datetime | None = None
+    not_before: Moment | None = None
 
 
 class SubmissionSerializer(serializers.Serializer[object]):
@@ -31,7 +31,9 @@ class SubmissionSerializer(serializers.Serializer[object]):
     priority = serializers.IntegerField(
         required=False, min_value=0, max_value=9, help_text="0 runs first, 9 last"
     )
-    not_before = serializers.DateTimeField(required=False, allow_null=True)
+    not_before = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="with its zone, a hundred years ahead at most"
+    )
 
 
 class ProgressSerializer(serializers.Serializer[Job]):

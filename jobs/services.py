@@ -5,7 +5,7 @@ was not told then, `manage.py dispatch` tells it later.
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,14 @@ from django.utils import timezone
 
 from jobs import kinds, states
 from jobs.entry import new_job
-from jobs.errors import KeyReused, NotCancellable, NotRetryable
-from jobs.metrics import count_finished
+from jobs.errors import KeyReused, NotAllowed, NotCancellable, NotRetryable, WrongParams
+from jobs.execution import ended
 from jobs.models import Job, Line
 from jobs.progress import push
 from jobs.publishing import breaker, publish
 from jobs.tasks import tell_producer
+
+FARTHEST = timedelta(days=36525)  # a century, to either side: within every calendar, any zone
 
 
 def submit(
@@ -39,6 +41,8 @@ def submit(
     `priority` is 0 (first) to 9. Raises UnknownKind, WrongParams, KeyReused.
     """
     now = timezone.now()
+    if not_before is not None and abs(not_before - now) > FARTHEST:
+        raise WrongParams("not_before is at most a hundred years from now.")
     later = breaker.is_open or (not_before is not None and not_before > now)
     job = new_job(
         kinds.find(kind),
@@ -69,17 +73,30 @@ def cancel(*, job: Job, actor: User | None) -> Job:
 
 
 def retry(*, job: Job, actor: User | None) -> Job:
-    """The same work once more, as a new job whose parent is this one. Raises NotRetryable."""
+    """The same work once more, as a new job whose parent is this one.
+
+    It is the actor's, whoever the first one belonged to: work is done in its owner's name, and
+    nobody can have that done in somebody else's. Without an actor (the operator) it stays whose
+    it was. Raises NotRetryable, NotAllowed.
+    """
+    check_allowed(kind=job.kind, actor=actor)
     if job.state not in (states.FAILED, states.CANCELLED, states.DEAD):
         raise NotRetryable(f"Only what has not succeeded is tried again: the job is {job.state}.")
     return submit(
         kind=job.kind,
         params=job.params,
-        owner=job.owner or actor,
+        owner=actor or job.owner,
         origin=job.origin,
         priority=job.priority,
         parent=job,
     )
+
+
+def check_allowed(*, kind: str, actor: User | None) -> None:
+    """Raises NotAllowed where the kind needs a permission that the actor has not; UnknownKind."""
+    permission = kinds.find(kind).permission
+    if actor is not None and permission is not None and not actor.has_perm(permission):
+        raise NotAllowed("You may not start jobs of this kind.")
 
 
 def _insert(job: Job) -> Job:
@@ -103,9 +120,21 @@ def _announce(job: Job) -> None:
 def _started_before(job: Job) -> Job:
     """Raises KeyReused where the key has started other work."""
     before = Job.objects.get(idempotency=job.idempotency)
-    if (before.kind, before.params) != (job.kind, job.params):
-        raise KeyReused("This idempotency key has started a job with other parameters.")
+    if not (_asked_alike(before, job) and _params_alike(before, job)):
+        raise KeyReused("This idempotency key has started another job.")
     return before
+
+
+def _asked_alike(one: Job, other: Job) -> bool:
+    return all(
+        getattr(one, name) == getattr(other, name) for name in ("kind", "priority", "not_before")
+    )
+
+
+def _params_alike(before: Job, job: Job) -> bool:
+    """Here or as the database compares: PostgreSQL gives 1e23 back as another number."""
+    kept = Job.objects.filter(pk=before.pk)
+    return bool(before.params == job.params) or kept.filter(params=job.params).exists()
 
 
 def _digest(owner: User | None, key: str | None) -> str | None:
@@ -120,7 +149,7 @@ def _ended(job: Job, actor: User | None) -> bool:
     facts = {"cancel_requested_at": now, "finished_at": now, "error_code": "cancelled"}
     won = Job.objects.move(job, states.CANCELLED, line, **facts, error_detail=line.message)
     if won:
-        count_finished(job)
+        ended(job)
         tell_producer(job)
     return won
 

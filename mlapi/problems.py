@@ -96,6 +96,7 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     jobs.WrongParams: Problem(422, "wrong_input", "Wrong input"),
     jobs.WrongFilter: Problem(400, "malformed", "Malformed request"),
     jobs.KeyReused: Problem(422, "key_reused", "Idempotency key used before"),
+    jobs.NotAllowed: Problem(403, "forbidden", "Forbidden"),
     jobs.NotFinished: Problem(409, "not_finished", "Not finished"),
     jobs.NoResult: Problem(409, "no_result", "No result"),
     jobs.NotCancellable: Problem(409, "not_cancellable", "Not cancellable"),

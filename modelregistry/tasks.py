@@ -154,8 +154,10 @@ def named_or_wrong() -> Iterator[None]:
     """A job on what nobody knows is refused before there is a row. Raises WrongParams."""
     try:
         yield
-    except (UnknownModel, UnknownVersion) as error:
-        raise WrongParams(str(error)) from error
+    except UnknownModel as error:
+        raise WrongParams("There is no model of this name.") from error
+    except UnknownVersion as error:
+        raise WrongParams("The model has no version of this number.") from error
 
 
 def retrain_message(

@@ -4,14 +4,14 @@ import re
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from jobs.views.paging import StrictCursors
 from modelregistry.models import ModelVersion, RegisteredModel
+from modelregistry.models.names import NAME
 from modelregistry.serializers import (
     ModelDetailSerializer,
     ModelSerializer,
@@ -20,22 +20,20 @@ from modelregistry.serializers import (
 )
 
 
-class ByName(CursorPagination):
+class ByName(StrictCursors):
     ordering = "name"
     page_size = 100
 
+    def is_place(self, text: str) -> bool:
+        return re.match(NAME, text) is not None
 
-class NewestFirst(CursorPagination):
+
+class NewestFirst(StrictCursors):
     ordering = "-number"
     page_size = 100
 
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        """A cursor is ours: its place is a version's number. Raises NotFound for any other."""
-        cursor = super().decode_cursor(request)
-        place = None if cursor is None else cursor.position
-        if place is not None and not re.fullmatch("[0-9]{1,9}", str(place)):
-            raise NotFound
-        return cursor
+    def is_place(self, text: str) -> bool:
+        return re.fullmatch("[0-9]{1,9}", text) is not None
 
 
 class ModelList(ListAPIView[RegisteredModel]):

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -140,7 +141,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             return _page(job)
 
     def _to_act_on(self, request: HttpRequest, job_id: str) -> Job:
-        job = Job.objects.find(job_id)
+        job = get_object_or_404(Job, pk=job_id)
         if not self.has_view_permission(request, job) or not may_act(request.user, job):
             raise PermissionDenied
         return job

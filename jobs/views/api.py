@@ -1,15 +1,16 @@
 """Jobs in REST: submit, list, read, follow, cancel, retry. Other people's jobs are unknown."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,7 +19,7 @@ from jobs import services
 from jobs.access import NOT_IN_LISTS, may_act, visible_to
 from jobs.errors import NoResult, NotFinished, WrongFilter, WrongParams
 from jobs.filters import read_filters
-from jobs.kinds import all_kinds, find
+from jobs.kinds import all_kinds, fault_of
 from jobs.models import Job, JobEvent
 from jobs.serializers import (
     EventSerializer,
@@ -29,6 +30,7 @@ from jobs.serializers import (
     SubmissionSerializer,
 )
 from jobs.states import SUCCEEDED
+from jobs.views.paging import StrictCursors
 from jobs.waiting import wait_of
 
 MOST_EVENTS = 1000
@@ -48,9 +50,16 @@ WAIT = OpenApiParameter(
 AFTER = OpenApiParameter("after", int, description="the last seq one has")
 
 
-class NewestFirst(CursorPagination):
+class NewestFirst(StrictCursors):
     ordering = ("-created_at", "-id")
     page_size = 50
+
+    def is_place(self, text: str) -> bool:
+        """A time as str() writes those of the database."""
+        try:
+            return str(datetime.fromisoformat(text)) == text and text.endswith("+00:00")
+        except ValueError:
+            return False
 
 
 class JobList(ListAPIView[Job]):
@@ -73,14 +82,14 @@ class JobList(ListAPIView[Job]):
     def post(self, request: Request) -> Response:
         """Submit a job: it is kept before this answers, and runs when a worker has time."""
         wanted = _submission(request.data)
-        _require_permission(request, wanted.kind)
+        services.check_allowed(kind=wanted.kind, actor=_user(request))
         job = services.submit(
             kind=wanted.kind,
             params=wanted.params,
             owner=_user(request),
             priority=wanted.priority,
             not_before=wanted.not_before,
-            idempotency_key=request.headers.get("Idempotency-Key"),
+            idempotency_key=_idempotency_key(request),
         )
         return _accepted(job)
 
@@ -104,14 +113,15 @@ class JobEvents(APIView):
 
 class JobResult(APIView):
     @extend_schema(responses=OpenApiTypes.ANY)
-    def get(self, request: Request, job_id: str) -> Response:
+    def get(self, request: Request, job_id: str) -> HttpResponse:
         """What it came to."""
         job = _visible(request, job_id)
         if not job.is_terminal:
             raise NotFinished("This job is not finished.")
         if job.state != SUCCEEDED:
             raise NoResult(f"This job ended as {job.state}; it has no result.")
-        return Response(job.result)
+        # DRF answers null with an empty body.
+        return HttpResponse(msgspec.json.encode(job.result), content_type="application/json")
 
 
 class JobCancel(APIView):
@@ -119,8 +129,7 @@ class JobCancel(APIView):
     def post(self, request: Request, job_id: str) -> Response:
         """Ask it to stop: at once while it waits, at its next step while it runs."""
         job = _own(request, job_id)
-        services.cancel(job=job, actor=_user(request))
-        return _accepted(job)
+        return _accepted(services.cancel(job=job, actor=_user(request)))
 
 
 class JobRetry(APIView):
@@ -128,7 +137,6 @@ class JobRetry(APIView):
     def post(self, request: Request, job_id: str) -> Response:
         """Do the same again as a new job, whose parent is this one."""
         job = _own(request, job_id)
-        _require_permission(request, job.kind)
         return _accepted(services.retry(job=job, actor=_user(request)))
 
 
@@ -143,13 +151,14 @@ def _submission(body: Any) -> Submission:
     try:
         return msgspec.convert(body, Submission)
     except msgspec.ValidationError as error:
-        raise WrongParams(f"This is not a job to submit: {error}.") from None
+        raise WrongParams(f"This is not a job to submit: {fault_of(error)}.") from None
 
 
-def _require_permission(request: Request, kind: str) -> None:
-    permission = find(kind).permission
-    if permission is not None and not _user(request).has_perm(permission):
-        raise PermissionDenied
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key == "":
+        raise WrongFilter("The header Idempotency-Key is empty.")
+    return key
 
 
 def _visible(request: Request, job_id: str) -> Job:

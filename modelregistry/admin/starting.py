@@ -1,11 +1,12 @@
 """Buttons that start jobs: they say that the job is queued and link to it, or why it is not."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import slugify
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,6 +22,8 @@ from modelregistry.admin.reading import acting
 from modelregistry.errors import RegistryError
 from modelregistry.models import RegisteredModel
 from modelregistry.panels import ModelAction
+
+Row = TypeVar("Row", bound=Model)
 
 
 def may_start(kind: str, request: HttpRequest, object_id: object = None) -> bool:
@@ -43,6 +46,14 @@ def start(
     page.message_user(request, text, messages.SUCCESS)
 
 
+def found(page: "ModelAdmin[Row]", request: HttpRequest, object_id: str) -> Row:
+    """What an address names. Raises Http404."""
+    row: Row | None = page.get_object(request, object_id)
+    if row is None:
+        raise Http404
+    return row
+
+
 def job_link(job: Job, text: str = "Follow the job") -> SafeString:
     address = reverse("admin:jobs_job_change", args=(job.pk,))
     return format_html('<a class="font-semibold underline" href="{}">{}</a>', address, text)
@@ -57,7 +68,7 @@ def button(action: ModelAction) -> Callable[..., HttpResponse]:
         form: BaseDialogForm,
         object_id: str,
     ) -> HttpResponse:
-        model = page.get_queryset(request).get(pk=object_id)
+        model = found(page, request, object_id)
         start(page, request, action.kind, lambda: action.params(model, form.cleaned_data))
         return back_to(request, "admin:modelregistry_registeredmodel_change", object_id)
 

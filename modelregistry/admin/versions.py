@@ -20,7 +20,7 @@ from jobs.models import Job
 from modelregistry import services
 from modelregistry.admin.reading import ReadOnly, acting, badge, parity_badge, state_badge
 from modelregistry.admin.registered import REGISTER
-from modelregistry.admin.starting import back_to, job_link, start
+from modelregistry.admin.starting import back_to, found, job_link, start
 from modelregistry.errors import RegistryError
 from modelregistry.formats.signature import Signature
 from modelregistry.models import ModelVersion
@@ -109,7 +109,7 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def convert_version(
         self, request: HttpRequest, form: BaseDialogForm, object_id: str
     ) -> HttpResponse:
-        self._convert(request, self.get_queryset(request).get(pk=object_id))
+        self._convert(request, found(self, request, object_id))
         return back_to(request, PAGE, object_id)
 
     @action(  # type: ignore[untyped-decorator]
@@ -127,7 +127,7 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def promote_version(
         self, request: HttpRequest, form: PromotionForm, object_id: str
     ) -> HttpResponse:
-        version = self.get_queryset(request).get(pk=object_id)
+        version = found(self, request, object_id)
         self._promote(request, version, form.cleaned_data["reason"])
         return back_to(request, PAGE, object_id)
 

@@ -218,9 +218,11 @@ def post(client: Client, job: Job, word: str) -> tuple[int, dict[str, object]]:
 def test_a_queued_job_is_cancelled_once(client: Client, ann: User) -> None:
     job = job_of(ann)
 
-    assert post(client, job, "cancel")[0] == 202
+    accepted, cancelled = post(client, job, "cancel")
     status, problem = post(client, job, "cancel")
 
+    assert (accepted, cancelled["state"]) == (202, "cancelled")
+    assert cancelled["finished_at"] is not None
     assert Job.objects.get(pk=job.pk).state == "cancelled"
     assert (status, problem["code"]) == (409, "not_cancellable")
 

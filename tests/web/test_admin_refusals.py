@@ -4,13 +4,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from jobs.models import Job
 from mlapi.admin import UserAdmin
+from modelregistry.panels import model_actions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 BROWSER = {"HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8"}
 NO_SUCH_NUMBER = "9" * 25
+NO_SUCH_JOB = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -39,6 +42,38 @@ def chief(client: Client) -> Client:
 )
 def test_a_senseless_address_is_answered_below_500(chief: Client, address: str) -> None:
     assert chief.get(address, **BROWSER).status_code < 500
+
+
+UNKNOWN_JOB = "/admin/jobs/job/00000000-0000-4000-8000-000000000000"
+
+
+def buttons() -> list[str]:
+    """Every address that a button posts to, of rows that are not there."""
+    own = {
+        "jobs_job": (("cancel", "retry"), NO_SUCH_JOB),
+        "modelregistry_modelversion": (("convert_version", "promote_version"), "999999"),
+        "modelregistry_registeredmodel": ([action.kind for action in model_actions()], "999999"),
+    }
+    return [
+        reverse(f"admin:{page}_{word}", args=(object_id,))
+        for page, (words, object_id) in own.items()
+        for word in words
+    ]
+
+
+def test_buttons_of_what_is_not_there_are_404(chief: Client) -> None:
+    form = {"_form_submitted": "on", "requests": "1", "concurrency": "1", "rows": "1"}
+    answers = {address: chief.post(address, form, **BROWSER) for address in buttons()}
+    assert len(answers) == 7
+    assert {answer.status_code for answer in answers.values()} == {404}
+
+
+@pytest.mark.parametrize("object_id", ["abc", NO_SUCH_NUMBER, "%00"])
+def test_buttons_of_senseless_ids_are_answered_below_500(chief: Client, object_id: str) -> None:
+    for address in buttons():
+        strange = address.replace("999999", object_id).replace(NO_SUCH_JOB, object_id)
+        answer = chief.post(strange, {"_form_submitted": "on"}, **BROWSER)
+        assert answer.status_code < 500, strange
 
 
 def test_senseless_ids_in_a_form_are_answered_below_500(chief: Client) -> None:
