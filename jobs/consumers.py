@@ -1,17 +1,21 @@
 """Jobs on WebSockets: a snapshot from the database first, then what changes.
 
 Pushes say only that a job changed; what is sent is the row as it is then. A push may be lost, so
-rows are read anew every few seconds as well. Close codes are 4000 plus the HTTP status that a
+rows are read anew every few seconds as well. A frame's `seq` is the job's own where one job is
+followed, which grows with every change of it; of a list's frames it is 0, 1, 2 ... on each
+connection, so that a gap shows. Close codes are 4000 plus the HTTP status that a
 request would have been answered with; who is not let in is told so after the handshake, because a
 browser cannot read the status of one that was refused.
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -19,6 +23,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from redis.exceptions import RedisError
 
 from jobs.access import NOT_IN_LISTS, visible_to
 from jobs.errors import UnknownJob, WrongFilter
@@ -26,6 +31,7 @@ from jobs.filters import Filters, read_filters
 from jobs.models import Job, JobEvent
 from jobs.progress import ALL_JOBS, group_of
 from jobs.serializers import EventSerializer, JobLineSerializer, JobSerializer
+from jobs.states import TERMINAL
 
 log = logging.getLogger(__name__)
 Shaped: TypeAlias = dict[str, Any]
@@ -33,6 +39,7 @@ Shaped: TypeAlias = dict[str, Any]
 LISTED = 50
 FIRST_LINES = 200
 MOST_HEARD = 200  # jobs that changed between two frames; more, and the list is read anew
+MOST_TOLD = 200  # jobs of a list that are followed when they no longer fit it
 SOCKETS_PER_USER = 20  # in one process
 LOOK_EVERY_S = 3.0
 BETWEEN_FRAMES_S = 0.2
@@ -46,28 +53,33 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
     open_sockets: ClassVar[Counter[int]] = Counter()
     reload_user: Callable[[], Awaitable[User | None]]
     user: User
+    _counted = False
+    _teller: asyncio.Task[None] | None = None
+
+    async def __call__(self, *connection: object) -> None:
+        """The whole of a connection. What it holds is given back however it ends."""
+        try:
+            await super().__call__(*connection)
+        finally:
+            if self._teller is not None:
+                self._teller.cancel()
+            if self._counted:
+                self.open_sockets[self.user.pk] -= 1
 
     async def connect(self) -> None:
         await self.accept()
-        self._counted = False
-        self._teller: asyncio.Task[None] | None = None
         self._heard: set[str] = set()
         self._news = asyncio.Event()
-        refusal = await self._refusal()
+        refusal = self._count_in() or await self.prepare()
         if refusal is not None:
             await self.close(refusal)
             return
-        self._counted = True
-        self.open_sockets[self.user.pk] += 1
         await self.channel_layer.group_add(self.group(), self.channel_name)
         self._teller = asyncio.create_task(self._tell())
 
     async def disconnect(self, code: int) -> None:
-        if self._teller is not None:
-            self._teller.cancel()
+        with contextlib.suppress(RedisError, OSError):  # of itself, once the broker is back
             await self.channel_layer.group_discard(self.group(), self.channel_name)
-        if self._counted:
-            self.open_sockets[self.user.pk] -= 1
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.close(TALKS_TO_US)
@@ -78,13 +90,16 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
             self._heard.add(message["id"])
         self._news.set()
 
-    async def _refusal(self) -> int | None:
+    def _count_in(self) -> int | None:
+        """No await between look and count: many may connect at once."""
         if self.scope["user"] is None:
             return SIGNED_OUT
         self.user, self.reload_user = self.scope["user"], self.scope["reload_user"]
         if self.open_sockets[self.user.pk] >= SOCKETS_PER_USER:
             return TOO_MANY
-        return await self.prepare()
+        self.open_sockets[self.user.pk] += 1
+        self._counted = True
+        return None
 
     async def _tell(self) -> None:
         try:
@@ -136,8 +151,18 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
         """What is new, after those jobs changed; or after a while, with none of them heard."""
 
 
+class Told(NamedTuple):
+    """What a listener knows of a job."""
+
+    seq: int
+    ended: bool
+
+
 class JobListConsumer(Following):
-    """/ws/jobs/: the newest jobs that fit the filters. A frame's seq is the highest in it."""
+    """/ws/jobs/: the newest jobs that fit the filters.
+
+    An update may hold a job that no longer fits: one that was told while it did.
+    """
 
     filters: Filters
 
@@ -150,7 +175,8 @@ class JobListConsumer(Following):
             self.filters = read_filters(query)
         except WrongFilter:
             return BAD_QUERY
-        self._sent: dict[str, int] = {}
+        self._told: dict[str, Told] = {}
+        self._frames = itertools.count()
         return None
 
     async def first_frame(self) -> None:
@@ -161,25 +187,37 @@ class JobListConsumer(Following):
             jobs = await self._read(heard)
         else:
             jobs = await self._newest()
-        if fresh := [job for job in jobs if job["seq"] > self._sent.get(job["id"], -1)]:
+        if fresh := [job for job in jobs if self._is_news(job)]:
             await self._send_jobs("update", fresh)
 
+    def _is_news(self, job: Shaped) -> bool:
+        told = self._told.get(job["id"])
+        return told is None or job["seq"] > told.seq
+
     async def _send_jobs(self, kind: str, jobs: list[Shaped]) -> None:
-        if len(self._sent) > 20 * LISTED:
-            self._sent.clear()  # what was sent once more does no harm
-        self._sent.update((job["id"], job["seq"]) for job in jobs)
-        await self.send_frame(kind, max((job["seq"] for job in jobs), default=0), jobs=jobs)
+        self._told |= {job["id"]: Told(job["seq"], job["state"] in TERMINAL) for job in jobs}
+        if len(self._told) > 2 * MOST_TOLD:  # what is told once more does no harm
+            self._told = {job_id: self._told[job_id] for job_id in self._going_on()[-MOST_TOLD:]}
+        await self.send_frame(kind, next(self._frames), jobs=jobs)
+
+    def _going_on(self) -> list[str]:
+        return [job_id for job_id, told in self._told.items() if not told.ended]
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _newest(self) -> list[Shaped]:
-        return _lines(self._fitting()[:LISTED])
+        """The list as it is, and what was in it and may have left it since."""
+        listed = _lines(self.filters.narrow(self._visible())[:LISTED])
+        others = set(self._going_on()) - {job["id"] for job in listed}
+        return listed + _lines(self._visible().filter(pk__in=others))
 
     @database_sync_to_async  # type: ignore[untyped-decorator]
     def _read(self, ids: set[str]) -> list[Shaped]:
-        return _lines(self._fitting().filter(pk__in=ids))
+        told = self._told.keys() & ids
+        fitting = self.filters.narrow(self._visible()).filter(pk__in=ids - told)
+        return _lines(fitting) + _lines(self._visible().filter(pk__in=told))
 
-    def _fitting(self) -> QuerySet[Job]:
-        return self.filters.narrow(visible_to(self.user)).defer(*NOT_IN_LISTS)
+    def _visible(self) -> QuerySet[Job]:
+        return visible_to(self.user).defer(*NOT_IN_LISTS)
 
 
 class JobConsumer(Following):

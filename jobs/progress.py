@@ -1,6 +1,6 @@
-"""Tells live pages that a job has changed: id, seq and plain values, over the channel layer.
+"""Tells live pages that a job has changed: its id, over the channel layer.
 
-At most once, and nobody waits for it: the row is the truth, and every frame is a hint to read it.
+At most once, and nobody waits for it: the row is the truth, and every push is a hint to read it.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from jobs.models import Job
 
 log = logging.getLogger(__name__)
 ALL_JOBS = "jobs"  # the group of those who watch them all
-PAUSE_S = 1.0  # after a frame that could not be sent
+PAUSE_S = 1.0  # after a push that could not be sent
 MOST_PENDING = 10_000
-FRAME = "job.changed"
+CHANGED = "job.changed"  # a consumer's method job_changed gets it
 
 
 def group_of(job_id: uuid.UUID | str) -> str:
@@ -25,25 +25,10 @@ def group_of(job_id: uuid.UUID | str) -> str:
     return f"job-{job_id}"
 
 
-def frame_of(job: Job) -> dict[str, object]:
-    """Plain values; a consumer's method job_changed gets them."""
-    return {
-        "type": FRAME,
-        "id": str(job.pk),
-        "seq": job.seq,
-        "kind": job.kind,
-        "state": job.state,
-        "owner_id": job.owner_id,
-        "done": job.progress_done,
-        "total": job.progress_total,
-        "stage": job.progress_stage,
-    }
-
-
 class Pusher:
     """One thread with one event loop a process: a loop and connection a call cost 20 times more.
 
-    Of a job that changes faster than frames go out only the newest is sent.
+    Of a job that changes faster than pushes go out, one is sent.
     """
 
     def __init__(self) -> None:
@@ -52,22 +37,21 @@ class Pusher:
 
     def _forget(self) -> None:
         """Threads do not survive a fork."""
-        self._pending: dict[str, dict[str, object]] = {}
+        self._pending: set[str] = set()
         self._changed = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event
 
     def push(self, job: Job) -> None:
-        frame = frame_of(job)
         with self._changed:
             if len(self._pending) < MOST_PENDING:
-                self._pending[str(job.pk)] = frame
+                self._pending.add(str(job.pk))
             loop = self._loop or self._start()
         loop.call_soon_threadsafe(self._wake.set)
 
     def _start(self) -> asyncio.AbstractEventLoop:
         started = threading.Event()
-        threading.Thread(target=self._run, args=[started], name="job-frames", daemon=True).start()
+        threading.Thread(target=self._run, args=[started], name="job-pushes", daemon=True).start()
         started.wait()
         assert self._loop is not None
         return self._loop
@@ -81,21 +65,21 @@ class Pusher:
     async def _send_on(self) -> None:
         while await self._wake.wait():
             self._wake.clear()
-            for frame in self._taken():
-                await self._send(frame)
+            for job_id in self._taken():
+                await self._send(job_id)
 
-    def _taken(self) -> list[dict[str, object]]:
+    def _taken(self) -> set[str]:
         with self._changed:
-            taken, self._pending = self._pending, {}
-        return list(taken.values())
+            taken, self._pending = self._pending, set()
+        return taken
 
-    async def _send(self, frame: dict[str, object]) -> None:
+    async def _send(self, job_id: str) -> None:
         layer = get_channel_layer()
         try:
-            for group in (ALL_JOBS, group_of(str(frame["id"]))):
-                await layer.group_send(group, frame)
+            for group in (ALL_JOBS, group_of(job_id)):
+                await layer.group_send(group, {"type": CHANGED, "id": job_id})
         except Exception as error:  # noqa: BLE001 - a broker's faults are many; pages poll meanwhile
-            log.debug("a frame was not sent: %s", error)
+            log.debug("a push was not sent: %s", error)
             await asyncio.sleep(PAUSE_S)
 
 

@@ -170,6 +170,41 @@ def test_the_list_tells_of_ones_own_jobs_only(stack: Stack, ann: str, bob: str) 
     assert of_ann not in json.dumps(told)
 
 
+def test_a_list_is_told_to_their_end_of_jobs_that_leave_it(stack: Stack, ann: str) -> None:
+    with dial(stack, "/ws/jobs/?state=queued", **bearer(ann)) as socket:
+        frame(socket)
+        job_id = submit(stack, ann)
+        told = frame(socket)["jobs"]
+        cancel(stack, ann, job_id)
+        told += frame(socket)["jobs"]
+
+    assert [(job["id"], job["state"]) for job in told] == [
+        (job_id, "queued"),
+        (job_id, "cancelled"),
+    ]
+
+
+def test_a_list_of_ids_tells_of_no_other_job(stack: Stack, ann: str) -> None:
+    followed, other = submit(stack, ann), submit(stack, ann)
+    with dial(stack, f"/ws/jobs/?ids={followed}", **bearer(ann)) as socket:
+        snapshot = frame(socket)["jobs"]
+        for job_id in (other, followed):
+            cancel(stack, ann, job_id)
+        told = frame(socket)["jobs"]
+
+    assert [job["id"] for job in snapshot + told] == [followed, followed]
+
+
+def test_frames_of_a_list_are_counted_on_each_connection(stack: Stack, ann: str) -> None:
+    for _ in range(2):
+        with dial(stack, "/ws/jobs/", **bearer(ann)) as socket:
+            numbers = [frame(socket)["seq"]]
+            for _ in range(2):
+                submit(stack, ann)
+                numbers.append(frame(socket)["seq"])
+        assert numbers == [0, 1, 2]
+
+
 def test_other_peoples_jobs_are_unknown(stack: Stack, ann: str, bob: str) -> None:
     assert outcome(stack, f"/ws/jobs/{submit(stack, ann)}/", None, **bearer(bob)) == 4404
 
