@@ -40,6 +40,7 @@ FILTERS = [
     OpenApiParameter("owner", description="a user's name"),
     OpenApiParameter("created_after", description="ISO 8601 with its zone"),
     OpenApiParameter("created_before", description="ISO 8601 with its zone"),
+    OpenApiParameter("ids", description="with commas between them, 50 at most"),
 ]
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key", location="header", description="the same key and body make one job"
