@@ -132,7 +132,7 @@ class TaskSerializer(serializers.Serializer[object]):
 
 
 class ActiveTasksSerializer(serializers.Serializer[object]):
-    """What each worker says that it runs and that it holds for later."""
+    """By worker, what it says that it runs and that it holds for later."""
 
     active_tasks = serializers.DictField(child=serializers.ListField())
     scheduled_tasks = serializers.DictField(child=serializers.ListField())

@@ -127,7 +127,7 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def promote_version(
         self, request: HttpRequest, form: PromotionForm, object_id: str
     ) -> HttpResponse:
-        version = found(self, request, object_id)
+        version: ModelVersion = found(self, request, object_id)
         self._promote(request, version, form.cleaned_data["reason"])
         return back_to(request, PAGE, object_id)
 
