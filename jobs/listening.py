@@ -42,7 +42,11 @@ class Listening:
             log.info("a group of the channel layer is not left: %s", error)
 
     async def anything(self) -> None:
-        if self._channel is None:
-            await asyncio.get_running_loop().create_future()  # never; the caller has a limit
-        else:
-            await self._layer.receive(self._channel)
+        if self._channel is not None:
+            try:
+                await self._layer.receive(self._channel)
+            except (RedisError, OSError) as error:
+                log.info("changes of jobs are not heard: %s", error)
+            else:
+                return
+        await asyncio.get_running_loop().create_future()  # never; the caller has a limit

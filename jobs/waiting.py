@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from channels.db import database_sync_to_async
+from django.db import Error as DatabaseFault
 
 from jobs.errors import WrongFilter
 from jobs.listening import Listening
@@ -46,10 +47,14 @@ def wait_of(query: str) -> float:
 
 
 class Waiting:
-    """Hands everything on; reads that wait are answered when there is something new."""
+    """Hands everything on; reads that wait are answered when there is something new.
 
-    def __init__(self, app: App) -> None:
+    `is_ending` says whether the server is about to stop: nobody is kept waiting any more then.
+    """
+
+    def __init__(self, app: App, *, is_ending: Callable[[], bool] = lambda: False) -> None:
         self._app = app
+        self._is_ending = is_ending
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         job_id = _waited_for(scope)
@@ -61,14 +66,14 @@ class Waiting:
     async def _answer_later(
         self, job_id: str, scope: Message, receive: Receive, send: Send
     ) -> None:
+        request = await _whole(receive)
         async with Listening(job_id) as listening:
-            request = await receive()
-            leaving = asyncio.ensure_future(receive())  # nothing else can come after a GET
+            leaving = asyncio.ensure_future(receive())  # nothing else can come now
             try:
                 answer = await self._ask(scope, request, leaving)
                 seen = _seen(answer)
-                if seen and await _changes(job_id, seen, listening, scope, leaving):
-                    answer = await self._ask(scope, request, leaving)
+                if seen and await self._changes(job_id, seen, listening, scope, leaving):
+                    answer = await self._ask({**scope, "counted": True}, request, leaving)
                 if not leaving.done():
                     for message in answer:
                         await send(message)
@@ -91,6 +96,35 @@ class Waiting:
         await self._app(scope, receive, keep)
         return answer
 
+    async def _changes(
+        self,
+        job_id: str,
+        seen: Seen,
+        listening: Listening,
+        scope: Message,
+        leaving: "asyncio.Future[Message]",
+    ) -> bool:
+        """Whether the job was another one before the time was over and the caller gone."""
+        end = monotonic() + wait_of(scope["query_string"].decode("latin-1"))
+        while (left := end - monotonic()) > 0 and not (leaving.done() or self._is_ending()):
+            heard: asyncio.Future[object] = asyncio.ensure_future(listening.anything())
+            try:
+                either: set[asyncio.Future[Any]] = {heard, leaving}
+                pause = min(left, LOOK_EVERY_S)
+                await asyncio.wait(either, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                heard.cancel()
+            if await _is_another(job_id, seen.seq):
+                return True
+        return False
+
+
+async def _whole(receive: Receive) -> Message:
+    """The last part of the request; a GET's body says nothing."""
+    while (message := await receive()).get("more_body"):
+        pass
+    return message
+
 
 def _waited_for(scope: Message) -> str | None:
     match = _PATH.fullmatch(scope["path"]) if scope["method"] == "GET" else None
@@ -111,28 +145,10 @@ def _seen(answer: list[Message]) -> Seen | None:
     return None if seen.state in TERMINAL else seen
 
 
-async def _changes(
-    job_id: str,
-    seen: Seen,
-    listening: Listening,
-    scope: Message,
-    leaving: "asyncio.Future[Message]",
-) -> bool:
-    """Whether the job was another one before the time was over and the caller gone."""
-    end = monotonic() + wait_of(scope["query_string"].decode("latin-1"))
-    while (left := end - monotonic()) > 0 and not leaving.done():
-        heard: asyncio.Future[object] = asyncio.ensure_future(listening.anything())
-        try:
-            either: set[asyncio.Future[Any]] = {heard, leaving}
-            pause = min(left, LOOK_EVERY_S)
-            await asyncio.wait(either, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            heard.cancel()
-        if await _seq(job_id) != seen.seq:
-            return True
-    return False
-
-
 @database_sync_to_async  # type: ignore[untyped-decorator]  # channels has no types
-def _seq(job_id: str) -> int | None:
-    return Job.objects.filter(pk=job_id).values_list("seq", flat=True).first()
+def _is_another(job_id: str, seq: int) -> bool:
+    """Where the database does not say, too: Django is asked then, and answers with a problem."""
+    try:
+        return Job.objects.filter(pk=job_id).values_list("seq", flat=True).first() != seq
+    except DatabaseFault:
+        return True

@@ -27,11 +27,12 @@ from django.conf import settings  # noqa: E402
 
 from jobs.waiting import Waiting  # noqa: E402
 from mlapi.guard import Guard  # noqa: E402
-from mlapi.limits import JSON_BYTES  # noqa: E402
+from mlapi.limits import JSON_BYTES, drain  # noqa: E402
 from mlapi.process import Process  # noqa: E402
 from mlapi.sockets import sockets  # noqa: E402
 from mlapi.wiring import lane, start, stop  # noqa: E402
 from predictions.lane.asgi import LaneDoor  # noqa: E402
 
-http = LaneDoor(lane, Guard(Waiting(django_application), body_limit=JSON_BYTES))
+waiting = Waiting(django_application, is_ending=lambda: drain.under_way)
+http = LaneDoor(lane, Guard(waiting, body_limit=JSON_BYTES))
 application = Process(http, sockets, start=start, stop=stop, drain_s=settings.MLAPI.drain_s)

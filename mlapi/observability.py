@@ -146,10 +146,16 @@ class RequestMiddleware:
         started = perf_counter()
         with CONCURRENT.track_inprogress():
             response = self._get_response(request)
-        if not getattr(request, "counted_by_lane", False):
+        if not _is_counted(request):
             _count(request, response, perf_counter() - started)
         response.headers.setdefault("X-Request-ID", request.request_id)  # type: ignore[attr-defined]
         return response
+
+
+def _is_counted(request: HttpRequest) -> bool:
+    """By the lane, or when Django was asked the first time for a caller who waits."""
+    scope = getattr(request, "scope", {})  # of ASGI; WSGI's requests have none
+    return getattr(request, "counted_by_lane", False) or scope.get("counted", False)
 
 
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
