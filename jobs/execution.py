@@ -21,7 +21,7 @@ from jobs.models import Job, Line
 from jobs.progress import push
 
 log = logging.getLogger(__name__)
-LARGEST_RESULT = 1_000_000
+LARGEST_RESULT = 4_000_000  # bytes of JSON: as many rows as a batch takes, 40 bytes for each
 LONGEST_TRACEBACK = 20_000
 UNSEEN = "The work failed; those who may read tracebacks find the cause on the job's page."
 RETRY_AFTER_S = (0.1, 1.0, 3.0)  # a database that is away for a moment costs no second run
