@@ -51,13 +51,19 @@ class Census:
             return
 
 
-_lock = threading.Lock()
-_latest: list[Census] = []
+class Rounds:
+    """One at a time, for however many ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: Census | None = None
+
+    def newest(self) -> Census:
+        """A round that began no longer than FRESH_FOR_S ago."""
+        with self._lock:
+            if self._latest is None or monotonic() - self._latest.begun > FRESH_FOR_S:
+                self._latest = Census()
+            return self._latest
 
 
-def census() -> Census:
-    """A round that began no longer than FRESH_FOR_S ago."""
-    with _lock:
-        if not _latest or monotonic() - _latest[0].begun > FRESH_FOR_S:
-            _latest[:] = [Census()]
-        return _latest[0]
+census = Rounds().newest

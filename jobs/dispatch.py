@@ -6,18 +6,23 @@ guarded UPDATE, and who wins it sends the message.
 """
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from threading import Event
+from typing import cast
 
+import msgspec
 from celery import current_app
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
-from kombu.exceptions import ChannelError
-from kombu.transport.base import StdChannel
+from kombu.transport.redis import Channel
 
 from jobs import states
-from jobs.kinds import all_kinds
-from jobs.metrics import RESCUED, count_finished, read_gauges
+from jobs.errors import UnknownKind
+from jobs.execution import Outcome, ended, too_long
+from jobs.kinds import all_kinds, find
+from jobs.metrics import RESCUED, read_gauges
 from jobs.models import Job, Line
 from jobs.preconditions import broker_fault
 from jobs.progress import push
@@ -27,18 +32,41 @@ from jobs.tasks import tell_producer
 log = logging.getLogger(__name__)
 BATCH = 500
 UNHEARD = timedelta(seconds=10)  # a message that old is in the queue, at work or lost
+NEVER_RUN = {
+    "worker": "",
+    "started_at": None,
+    "heartbeat_at": None,
+    "lease_until": None,
+    "progress_done": None,
+    "progress_total": None,
+    "progress_stage": "",
+}
+PAGE = 100  # messages that are read at once
+
+
+class Headers(msgspec.Struct):
+    id: str
+
+
+class Waiting(msgspec.Struct):
+    """What is read of a message in the queue."""
+
+    headers: Headers
 
 
 def dispatch(*, broker_url: str, stop: Event, every_s: float = 1.0) -> None:
     """Go round every `every_s` seconds until `stop` is set."""
-    lost = False
+    lost, searched_at = False, timezone.now()
     while not stop.wait(every_s):
-        lost = watch_broker(broker_url, lost=lost)
+        lost, now = watch_broker(broker_url, lost=lost), timezone.now()
+        search = abs(now - searched_at) > UNHEARD  # it reads the whole queue
         try:
             close_old_connections()
-            turn(timezone.now(), broker_answers=not lost)
-        except DatabaseError as error:
+            turn(now, broker_answers=not lost, search=search)
+        except Error as error:
             log.warning("database lost, jobs wait: %s", error)
+        if search:
+            searched_at = now
 
 
 def watch_broker(broker_url: str, *, lost: bool) -> bool:
@@ -51,17 +79,18 @@ def watch_broker(broker_url: str, *, lost: bool) -> bool:
     return fault is not None
 
 
-def turn(now: datetime, *, broker_answers: bool = True) -> None:
+def turn(now: datetime, *, broker_answers: bool, search: bool) -> None:
     rescue_orphans(now)
     if broker_answers:
         publish_waiting(now)
-        publish_lost(now)
+        if search:
+            publish_lost(now)
     read_gauges(now, [kind.name for kind in all_kinds()])
 
 
 def rescue_orphans(now: datetime) -> None:
     """Take jobs from workers that were not heard of for the length of a lease."""
-    for job in Job.objects.orphaned(now).order_by("lease_until")[:BATCH]:
+    for job in Job.objects.orphaned().order_by("lease_until")[:BATCH]:
         worker = job.worker
         if _rescued(job, now):
             log.warning("job %s was lost with %s; it is %s", job.pk, worker, job.state)
@@ -78,52 +107,82 @@ def publish_waiting(now: datetime) -> None:
 
 
 def publish_lost(now: datetime) -> None:
-    """Tell it again of those whose messages must be lost: fewer messages wait than rows do.
+    """Tell it again of those whose messages are not in its queue.
 
-    The queue is first in, first out: what is missing are those that have waited for longest. One
-    message too many does no harm, its worker finds the job taken.
+    One message too many does no harm, its worker finds the job taken.
     """
     old = Job.objects.published().filter(published_at__lt=now - UNHEARD)
     if not old.exists():
         return
     try:
-        missing = Job.objects.published().count() - waiting_messages()
+        waiting = ids_in_queue()
     except BROKER_FAULTS as error:
-        log.warning("the broker's queue was not counted: %s", error)
+        log.warning("the broker's queue was not read: %s", error)
         return
-    for job in old.order_by("published_at")[: min(max(0, missing), BATCH)]:
+    rows = old.order_by("published_at").iterator()
+    for job in list(islice((job for job in rows if str(job.pk) not in waiting), BATCH)):
         log.warning("job %s: its message was lost, it is sent again", job.pk)
         if not _publish_anew(job, now):
             return
 
 
-def waiting_messages() -> int:
-    """Messages in the queue that no worker has taken."""
+def ids_in_queue() -> set[str]:
+    """Of the messages that no worker has taken."""
     with current_app.connection_for_read() as connection:
-        return sum(_length(connection.default_channel, queue) for queue in current_app.amqp.queues)
+        channel = cast(Channel, connection.default_channel)
+        return {
+            found
+            for queue in current_app.amqp.queues
+            for step in channel.priority_steps
+            for raw in _messages(channel, channel._q_for_pri(queue, step))  # type: ignore[attr-defined]
+            if (found := _id_of(raw)) is not None
+        }
 
 
-def _length(channel: StdChannel, queue: str) -> int:
+def _messages(channel: Channel, key: str) -> Iterator[bytes]:
+    """From the newest on: what comes meanwhile moves the others back, so that none is missed."""
+    start = 0
+    while page := channel.client.lrange(key, start, start + PAGE - 1):
+        yield from page
+        start += PAGE
+
+
+def _id_of(raw: bytes) -> str | None:
+    """None where it is no message of Celery's."""
     try:
-        found = channel.queue_declare(queue=queue, passive=True)  # type: ignore[attr-defined]
-    except ChannelError:  # an empty queue is no queue
-        return 0
-    return int(found.message_count)
+        return msgspec.json.decode(raw, type=Waiting).headers.id
+    except (ValueError, RecursionError):
+        return None
 
 
 def _rescued(job: Job, now: datetime) -> bool:
     """Move an orphan on; False where its worker or another dispatcher was first."""
-    orphans = Job.objects.orphaned(now)
+    orphans = Job.objects.orphaned()
     if job.cancel_requested_at is not None:
         line = Line("Cancelled; its worker was lost.", now, "warning")
         return orphans.move(job, states.CANCELLED, line, **_ended(now, "cancelled", line))
+    if stopped := _overran(job):
+        line = Line(stopped.detail, now, "error")
+        return orphans.move(job, stopped.state, line, **_ended(now, stopped.code, line))
     if job.attempt >= job.max_attempts:
         line = Line(
             f"Its worker was lost {job.attempt} times; it is not tried again.", now, "error"
         )
         return orphans.move(job, states.DEAD, line, **_ended(now, "worker_lost", line))
     line = Line(f"Its worker {job.worker} was lost; back to the queue.", now, "warning")
-    return orphans.move(job, states.QUEUED, line, published_at=now, worker="", lease_until=None)
+    return orphans.move(job, states.QUEUED, line, published_at=now, **NEVER_RUN)
+
+
+def _overran(job: Job) -> Outcome | None:
+    """Its worker was not lost, it stopped the job: it was heard of beyond the time limit."""
+    try:
+        kind = find(job.kind)
+    except UnknownKind:
+        return None
+    if job.started_at is None or job.heartbeat_at is None:
+        return None
+    limit = timedelta(seconds=kind.time_limit_s)
+    return too_long(kind) if job.heartbeat_at - job.started_at > limit else None
 
 
 def _ended(now: datetime, code: str, line: Line) -> dict[str, object]:
@@ -132,7 +191,7 @@ def _ended(now: datetime, code: str, line: Line) -> dict[str, object]:
 
 def _after_rescue(job: Job) -> None:
     if job.is_terminal:
-        count_finished(job)
+        ended(job)
         tell_producer(job)
     else:
         publish(job)

@@ -2,19 +2,25 @@
 
 import logging
 import re
+import signal
 import time
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
+from billiard.pool import soft_timeout_sighandler
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import states
-from jobs.errors import Cancelled, JobError, NotJson, ResultTooLarge, Superseded
-from jobs.kinds import Kind, Work
+from jobs.errors import Cancelled, JobError, NotJson, ResultTooLarge, Superseded, UnknownKind
+from jobs.kinds import Kind, Work, find
 from jobs.lease import LEASE, Lease
 from jobs.metrics import count_finished, count_started
 from jobs.models import Job, Line
@@ -25,6 +31,8 @@ LARGEST_RESULT = 4_000_000  # bytes of JSON: as many rows as a batch takes, 40 b
 LONGEST_TRACEBACK = 20_000
 UNSEEN = "The work failed; those who may read tracebacks find the cause on the job's page."
 RETRY_AFTER_S = (0.1, 1.0, 3.0)  # a database that is away for a moment costs no second run
+DATABASE_AWAY = (OperationalError, InterfaceError)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +76,7 @@ def claim(job: Job, *, worker: str) -> bool:
         "worker": worker[:255],
         "started_at": now,
         "heartbeat_at": now,
-        "lease_until": now + LEASE,
+        "lease_until": Now() + LEASE,
     }
     line = Line(f"Started by {worker}, attempt {attempt}.", now)
     if not Job.objects.move(job, states.RUNNING, line, **facts):
@@ -81,15 +89,15 @@ def claim(job: Job, *, worker: str) -> bool:
 def handle(kind: Kind, work: Work, params: object) -> Outcome:
     """What becomes of the handler's call. Raises Superseded."""
     try:
-        decoded, _ = kind.decode(params)
-        return Outcome(state=states.SUCCEEDED, result=storable(kind.handler(work, decoded)))
+        with soft_limit():
+            decoded, _ = kind.decode(params)
+            return Outcome(state=states.SUCCEEDED, result=storable(kind.handler(work, decoded)))
     except Superseded:
         raise
     except Cancelled as error:
         return Outcome(state=states.CANCELLED, code="cancelled", detail=str(error))
     except SoftTimeLimitExceeded:
-        detail = f"The work took longer than {kind.time_limit_s:g} s."
-        return Outcome(state=states.FAILED, code="time_limit", detail=detail)
+        return too_long(kind)
     except Exception as error:  # the boundary: row and log keep it
         log.warning("job %s (%s) failed", work.job_id, kind.name, exc_info=error)
         return failure(error, shown=kind.shown)
@@ -104,6 +112,11 @@ def failure(error: Exception, *, shown: tuple[type[Exception], ...]) -> Outcome:
         detail=_storable_text(str(error)) if open_to_all else UNSEEN,
         traceback=_storable_text("".join(traceback.format_exception(error)))[-LONGEST_TRACEBACK:],
     )
+
+
+def too_long(kind: Kind) -> Outcome:
+    detail = f"The work took longer than {kind.time_limit_s:g} s."
+    return Outcome(state=states.FAILED, code="time_limit", detail=detail)
 
 
 def cancelled_before_it_began() -> Outcome:
@@ -123,12 +136,55 @@ def finish(job: Job, outcome: Outcome) -> bool:
         "finished_at": now,
     }
     line = _last_line(job, outcome, now)
-    if not _persistently_moved(job, outcome.state, line, facts):
+    if not persistently(partial(Job.objects.move, job, outcome.state, line, **facts)):
         log.warning("job %s: the lease was lost, its outcome is dropped", job.pk)
         return False
-    count_finished(job)
+    ended(job)
     push(job)
     return True
+
+
+def ended(job: Job) -> None:
+    """What follows an end, whoever has written it: it is counted, what is half made goes."""
+    count_finished(job)
+    if job.state == states.SUCCEEDED:
+        return
+    try:
+        if undo := find(job.kind).undo:
+            undo(job.pk)
+    except UnknownKind:
+        return
+    except Exception:  # the end stands, whatever becomes of this
+        log.exception("job %s: what it left half made is there still", job.pk)
+
+
+def persistently(call: Callable[[], Answer]) -> Answer:
+    """The call's answer, also from a database that is away for a moment."""
+    for pause_s in RETRY_AFTER_S:
+        try:
+            return call()
+        except DATABASE_AWAY as error:
+            log.warning("the database is away, tried again in %g s: %s", pause_s, error)
+            drop_broken_connections()
+            time.sleep(pause_s)
+    return call()
+
+
+@contextmanager
+def soft_limit() -> Iterator[None]:
+    """The soft time limit is heard in here: elsewhere it would hit what writes the row."""
+    if signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN:
+        signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
+    try:
+        yield
+    finally:
+        ignore_soft_limit()
+
+
+def ignore_soft_limit() -> None:
+    """Only where the pool's own handler would hear it: in a child of a worker."""
+    if signal.getsignal(signal.SIGUSR1) is soft_timeout_sighandler:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def drop_broken_connections() -> None:
@@ -151,17 +207,6 @@ def storable(result: object) -> Any:
     if b"\\u0000" in raw:
         raise NotJson("The result holds a NUL character.")
     return msgspec.json.decode(raw)
-
-
-def _persistently_moved(job: Job, state: str, line: Line, facts: dict[str, Any]) -> bool:
-    for pause_s in RETRY_AFTER_S:
-        try:
-            return Job.objects.move(job, state, line, **facts)
-        except OperationalError as error:
-            log.warning("job %s: its outcome was not written: %s", job.pk, error)
-            drop_broken_connections()
-            time.sleep(pause_s)
-    return Job.objects.move(job, state, line, **facts)
 
 
 def _last_line(job: Job, outcome: Outcome, now: Any) -> Line:

@@ -12,6 +12,9 @@ import msgspec
 
 from jobs.errors import UnknownKind, WrongParams
 
+TIME_LIMIT_S = 3600
+HARD_LIMIT_AFTER_S = 30  # for a handler that does not end at its time limit
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -56,10 +59,12 @@ class Kind:
     subject: Callable[[Any], Subject | None] = no_subject
     permission: str | None = None
     """Django permission needed to submit over REST or in the admin; None: any key or session."""
-    time_limit_s: float = 3600
+    time_limit_s: float = TIME_LIMIT_S
     max_attempts: int = 3
     shown: tuple[type[Exception], ...] = ()
     """Exceptions of the handler whose own sentence everyone may read; others stay in the log."""
+    undo: Callable[[uuid.UUID], None] | None = None
+    """Takes back what this job has left half made; called when it has ended without success."""
     direct: Callable[..., dict[str, Any]] | None = None
     """Arguments of a message sent without a row -> params; None: such messages are refused."""
     direct_result: Callable[[Any], object] | None = None

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs.errors import Cancelled, Superseded
@@ -36,7 +37,7 @@ class Lease:
         self._job, self._clock = job, clock
         self._changed = threading.Condition()
         self._over = self._dirty = self._lost = False
-        self._written_at = clock()
+        self._written_at = self._kept_at = clock()
         self._progress: dict[str, int | str] = {}
         self._lines: list[Line] = []
         self._line_count = 0
@@ -79,9 +80,9 @@ class Lease:
         self.check()
 
     def check(self) -> None:
-        """Raises Cancelled, Superseded."""
-        if self._lost:
-            raise Superseded("Another worker has this job now.")
+        """Raises Cancelled, Superseded: where the row says so, and where it was out of reach."""
+        if self._lost or self._clock() - self._kept_at > LEASE.total_seconds():
+            raise Superseded("Another worker may have this job now.")
         if self._job.cancel_requested_at is not None:
             raise Cancelled("The job was cancelled.")
 
@@ -131,8 +132,8 @@ class Lease:
             told, self._dirty = self._dirty, False
             progress = dict(self._progress)
         try:
-            self._lost = not self._keep(lines, progress)
-        except DatabaseError as error:
+            self._keep(lines, progress)
+        except Error as error:
             log.warning("job %s: a heartbeat was not written: %s", self._job.pk, error)
             connections.close_all()
             with self._changed:
@@ -143,11 +144,11 @@ class Lease:
         if told:
             push(self._job)
 
-    def _keep(self, lines: list[Line], progress: dict[str, int | str]) -> bool:
-        now = timezone.now()
-        return Job.objects.keep(
-            self._job, lines, heartbeat_at=now, lease_until=now + LEASE, **progress
-        )
+    def _keep(self, lines: list[Line], progress: dict[str, int | str]) -> None:
+        began = self._clock()  # the lease runs from before the write: the answer may be late
+        facts = {"heartbeat_at": timezone.now(), "lease_until": Now() + LEASE, **progress}
+        self._lost = not Job.objects.keep(self._job, lines, **facts)
+        self._kept_at = began
 
 
 def _plain(text: str) -> str:

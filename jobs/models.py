@@ -12,12 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import kinds, states
 from jobs.errors import UnknownJob, UnknownKind
 
-CHOICES = [(state, state) for state in states.STATES]
+STATE_CHOICES = [(state, state) for state in states.STATES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,12 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Queued, and the broker was told."""
         return self.filter(state=states.QUEUED, published_at__isnull=False)
 
-    def orphaned(self, now: datetime) -> "JobQuerySet":
-        """Running, says the row, but nobody has been heard of for the length of a lease."""
-        return self.filter(state=states.RUNNING, lease_until__lt=now)
+    def orphaned(self) -> "JobQuerySet":
+        """Running, says the row, but nobody has been heard of for the length of a lease.
+
+        Leases are written and read by the database's clock: machines' clocks differ.
+        """
+        return self.filter(state=states.RUNNING, lease_until__lt=Now())
 
 
 class Job(models.Model):
@@ -96,11 +101,10 @@ class Job(models.Model):
         TUTORIAL = "tutorial"
         DIRECT = "direct"
         COMMAND = "command"
-        SCHEDULE = "schedule"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=64)
-    state = models.CharField(max_length=16, choices=CHOICES, default=states.QUEUED)
+    state = models.CharField(max_length=16, choices=STATE_CHOICES, default=states.QUEUED)
     params = models.JSONField(default=dict)
     result = models.JSONField(null=True)
     error_code = models.CharField(max_length=64, blank=True)
@@ -168,9 +172,10 @@ class Job(models.Model):
         return self.state in states.TERMINAL
 
     def show(self, facts: dict[str, Any]) -> None:
-        """Take over what an UPDATE has written."""
+        """Take over what an UPDATE has written, but for what the database has computed."""
         for name, value in facts.items():
-            setattr(self, name, value)
+            if not isinstance(value, Combinable):
+                setattr(self, name, value)
 
 
 class JobEvent(models.Model):
@@ -181,7 +186,7 @@ class JobEvent(models.Model):
     at = models.DateTimeField(default=timezone.now)
     level = models.CharField(max_length=16, default="info")
     message = models.TextField()
-    state = models.CharField(max_length=16, blank=True, choices=CHOICES)
+    state = models.CharField(max_length=16, blank=True, choices=STATE_CHOICES)
 
     class Meta:
         ordering = ["job", "seq"]

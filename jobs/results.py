@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from celery.backends.redis import RedisBackend
-from django.db import DatabaseError
+from django.db import Error
 from django_celery_results.backends import DatabaseBackend
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ class RowRedisBackend(RedisBackend):
             task_id, result, state, traceback, request, **kwargs
         )
         try:
-            self._rows._store_result(task_id, result, state, traceback, request=request)
-        except DatabaseError as error:  # the producer has its answer
+            # A job's page shows the traceback, to those who may read tracebacks.
+            self._rows._store_result(task_id, result, state, None, request=request)
+        except Error as error:  # the producer has its answer
             log.warning("no raw result row for %s: %s", task_id, error)
         return stored

@@ -8,26 +8,33 @@ import logging
 import math
 import os
 import uuid
+from functools import partial
 from typing import Any
 
 from celery import Celery, Task, current_app
 from celery import states as celery_states
-from celery.exceptions import BackendError, Ignore
+from celery.exceptions import BackendError, Ignore, Reject
 from celery.signals import worker_init
-from django.db import IntegrityError, transaction
+from celery.worker.request import Request
+from django.db import Error, IntegrityError, connections, transaction
 from django.utils import timezone
 from redis import RedisError
 
 from jobs import states
 from jobs.entry import new_job
 from jobs.errors import JobFailed, Quarantined, UnknownJob, WrongParams
-from jobs.execution import drop_broken_connections, run
-from jobs.kinds import Kind, all_kinds, find
+from jobs.execution import (
+    DATABASE_AWAY,
+    drop_broken_connections,
+    ignore_soft_limit,
+    persistently,
+    run,
+)
+from jobs.kinds import HARD_LIMIT_AFTER_S, Kind, all_kinds, find
 from jobs.models import Job
 from jobs.receiving import quarantine
 
 log = logging.getLogger(__name__)
-HARD_LIMIT_AFTER_S = 30  # for a handler that does not end at its time limit
 
 
 @worker_init.connect
@@ -41,9 +48,19 @@ def install(app: Celery) -> None:
         app.register_task(JobTask(kind))
 
 
+class JobRequest(Request):
+    """A message in the worker's main process, which tells of children that were lost or stopped."""
+
+    @property
+    def store_errors(self) -> bool:
+        """Not of a job that may succeed yet: dispatch looks after it, and tells how it ended."""
+        return bool(super().store_errors) and not under_way(self.id)
+
+
 class JobTask(Task):  # type: ignore[type-arg]  # generic for mypy alone
     """Translates a message into a row, runs it, and translates the end into Celery's words."""
 
+    Request = f"{__name__}:{JobRequest.__name__}"
     throws = (JobFailed, Quarantined)  # told in one line, without a traceback
     ignore_result = False  # but the messages of rows say that nobody waits for theirs
 
@@ -53,20 +70,34 @@ class JobTask(Task):  # type: ignore[type-arg]  # generic for mypy alone
         self.time_limit = self.soft_time_limit + HARD_LIMIT_AFTER_S
 
     def run(self, *args: Any, **kwargs: Any) -> object:
-        """What a direct producer reads. Raises JobFailed, Quarantined, Ignore."""
+        """What a direct producer reads. Raises JobFailed, Quarantined, Ignore, Reject."""
+        ignore_soft_limit()
         drop_broken_connections()
-        try:
-            job = self._row(args, kwargs)
-        except Quarantined as fault:
-            quarantine(fault, task=self.name, message_id=self.request.id)
-            raise
-        if not run(job, self.kind, worker=f"{self.request.hostname}:{os.getpid()}"):
-            job.refresh_from_db()
+        job = self._received(args, kwargs)
+        self._run(job)
         if not job.is_terminal:
             raise Ignore  # delivered twice: whoever has it will answer
         if self.request.ignore_result:
             tell_producer(job)
         return answer_of(job)
+
+    def _received(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job:
+        try:
+            return persistently(partial(self._row, args, kwargs))
+        except Quarantined as fault:
+            quarantine(fault, task=self.name, message_id=self.request.id)
+            raise
+        except DATABASE_AWAY as error:  # only the message knows of its job yet
+            log.warning("message %s goes back to the queue: %s", self.request.id, error)
+            raise Reject(str(error), requeue=True) from None
+
+    def _run(self, job: Job) -> None:
+        try:
+            if not run(job, self.kind, worker=f"{self.request.hostname}:{os.getpid()}"):
+                job.refresh_from_db()
+        except Error as error:
+            log.warning("job %s: left to dispatch: %s", job.pk, error)
+            raise Ignore from None
 
     def _row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job:
         if args == (self.request.id,) and not kwargs:
@@ -111,6 +142,27 @@ class JobTask(Task):  # type: ignore[type-arg]  # generic for mypy alone
         if (job.origin, job.params) != (Job.Origin.DIRECT, new.params):
             raise Quarantined("Its id is another job's.", reason="no_row")
         return job
+
+
+def under_way(task_id: str) -> bool:
+    """Whether there is a row that has not ended, as far as can be known."""
+    try:
+        return Job.objects.exclude(state__in=states.TERMINAL).filter(pk=uuid.UUID(task_id)).exists()
+    except ValueError:
+        return False
+    except Error as error:
+        log.warning("job %s: nothing is told of a lost child: %s", task_id, error)
+        return True
+    finally:
+        _close_connections()
+
+
+def _close_connections() -> None:
+    """The children to come would inherit them."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
 
 
 def answer_of(job: Job) -> object:

@@ -7,6 +7,7 @@ from typing import Any
 import dj_database_url
 from django.templatetags.static import static
 
+from jobs.kinds import HARD_LIMIT_AFTER_S, TIME_LIMIT_S
 from mlapi.env import BASE_DIR, read_environment
 from mlapi.limits import JSON_BYTES
 
@@ -107,7 +108,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 1,
     "socket_connect_timeout": 1,
     "max_retries": 0,
-    "visibility_timeout": 7200,
+    "visibility_timeout": 2 * (TIME_LIMIT_S + HARD_LIMIT_AFTER_S),
 }
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"retry_policy": {"max_retries": 3, "timeout": 3}}
 CELERY_REDIS_SOCKET_TIMEOUT = CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 1

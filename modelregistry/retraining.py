@@ -86,6 +86,12 @@ def retrain(
     )
 
 
+def take_back(job_id: uuid.UUID) -> None:
+    """Withdraw the version of a job that ended before it was complete."""
+    if version := ModelVersion.objects.made_by(job_id):
+        ModelVersion.objects.withdraw(version)
+
+
 def _source_of(version: ModelVersion) -> bytes:
     if version.format == ModelVersion.Format.ONNX:
         raise NotRetrainable(f"{version} came as ONNX: there is no estimator to fit anew.")

@@ -15,7 +15,14 @@ from modelregistry import services
 from modelregistry.errors import RegistryError, UnknownModel, UnknownVersion
 from modelregistry.formats.rows import Scalar
 from modelregistry.models import ModelVersion, RegisteredModel
-from modelregistry.retraining import FEWEST_ROWS, STEPS, Lesson, Retrained, retrain
+from modelregistry.retraining import (
+    FEWEST_ROWS,
+    STEPS,
+    Lesson,
+    Retrained,
+    retrain,
+    take_back,
+)
 
 RETRAIN, CONVERT = "retrain_model_task", "convert_model_task"
 CONVERT_STEPS = ("load", "convert", "prove")
@@ -59,11 +66,15 @@ class Steps:
     def __init__(self, work: Work, names: Sequence[str]) -> None:
         self._work = work
         self._names = names
+        self._begun = -1
 
     def __call__(self, name: str) -> None:
-        place = self._names.index(name)
-        self._work.progress(place, len(self._names), name)
-        self._work.log(f"Step {place + 1} of {len(self._names)}: {name}.")
+        """A step that is made once more, in double precision, is told as the work goes on."""
+        place = max(self._names.index(name), self._begun)
+        self._work.progress(place, len(self._names), self._names[place])
+        if place > self._begun:
+            self._begun = place
+            self._work.log(f"Step {place + 1} of {len(self._names)}: {name}.")
 
 
 def run_retrain(work: Work, params: RetrainParams) -> dict[str, object]:
@@ -185,6 +196,7 @@ record(
         subject=_model_page,
         permission="modelregistry.retrain_registeredmodel",
         shown=(RegistryError,),
+        undo=take_back,
         direct=retrain_message,
         direct_result=retrain_answer,
     )

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('error_detail', models.TextField(blank=True)),
                 ('traceback', models.TextField(blank=True)),
-                ('origin', models.CharField(choices=[('rest', 'Rest'), ('admin', 'Admin'), ('tutorial', 'Tutorial'), ('direct', 'Direct'), ('command', 'Command'), ('schedule', 'Schedule')], default='rest', max_length=16)),
+                ('origin', models.CharField(choices=[('rest', 'Rest'), ('admin', 'Admin'), ('tutorial', 'Tutorial'), ('direct', 'Direct'), ('command', 'Command')], default='rest', max_length=16)),
                 ('subject_label', models.CharField(blank=True, max_length=200)),
                 ('subject_view', models.CharField(blank=True, max_length=100)),
                 ('subject_id', models.CharField(blank=True, max_length=64)),

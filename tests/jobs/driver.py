@@ -8,13 +8,14 @@ from collections.abc import Callable
 import django
 
 
-def submit(kind: str, params: dict[str, object], count: int = 1) -> object:
+def submit(kind: str, params: dict[str, object], count: int = 1, priority: int = 0) -> object:
     from jobs import services
 
     ids, slowest = [], 0.0
     for _ in range(count):
         started = time.monotonic()
-        ids.append(str(services.submit(kind=kind, params=params, origin="command").pk))
+        job = services.submit(kind=kind, params=params, origin="command", priority=priority)
+        ids.append(str(job.pk))
         slowest = max(slowest, time.monotonic() - started)
     return {"ids": ids, "slowest_s": slowest}
 
@@ -31,6 +32,27 @@ def retry(job_id: str) -> object:
     from jobs.models import Job
 
     return str(services.retry(job=Job.objects.find(job_id), actor=None).pk)
+
+
+def tell_again(ids: list[str]) -> object:
+    """The same messages once more."""
+    from jobs.models import Job
+    from jobs.publishing import publish
+
+    return all(publish(Job.objects.find(job_id)) for job_id in ids)
+
+
+def raw_result(job_id: str) -> object:
+    from django_celery_results.models import TaskResult
+
+    return TaskResult.objects.filter(task_id=job_id).values("status", "traceback").first()
+
+
+def versions() -> object:
+    """Of which job each version of the registry is."""
+    from modelregistry.models import ModelVersion
+
+    return list(ModelVersion.objects.values("job_id", "state"))
 
 
 def job(job_id: str) -> object:
@@ -58,7 +80,18 @@ def terminal_events() -> object:
 
 
 CALLS: dict[str, Callable[..., object]] = {
-    call.__name__: call for call in (submit, cancel, retry, job, states, terminal_events)
+    call.__name__: call
+    for call in (
+        submit,
+        cancel,
+        retry,
+        tell_again,
+        raw_result,
+        versions,
+        job,
+        states,
+        terminal_events,
+    )
 }
 
 

@@ -20,7 +20,7 @@ import redis
 from mlapi.env import read_environment
 from mlapi.stack import answers_ping, valkey
 from tests.environment import TEST_DATABASE_URL, TEST_REDIS_URL
-from tests.running import BASE_DIR, MANAGE, clean_environ, manage, processes_of, until
+from tests.running import BASE_DIR, clean_environ, manage, processes_of, until
 
 CELERY = [sys.executable, "-m", "celery", "-A", "mlapi", "--quiet"]
 INCLUDE = ["--include", "tests.jobs.kinds_for_tests"]
@@ -60,7 +60,7 @@ class House:
         until(lambda: answers_ping(self.environment.valkey_socket), 10, "Valkey")
 
     def start_dispatch(self) -> None:
-        self.spawn("dispatch", [sys.executable, MANAGE, "dispatch"])
+        self.spawn("dispatch", [sys.executable, "-m", "tests.jobs.dispatcher"])
 
     def start_worker(self, name: str = "worker", slots: int = 2) -> None:
         before = self.log(name).count(" ready.") if (self.logs / f"{name}.log").exists() else 0
@@ -96,8 +96,9 @@ class House:
         argv = [sys.executable, "-m", "tests.jobs.driver"]
         self.spawn("driver", argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def submit(self, kind: str, **params: object) -> str:
-        ids: list[str] = self.call("submit", kind=kind, params=params)["ids"]
+    def submit(self, kind: str, priority: int = 0, **params: object) -> str:
+        facts = {"kind": kind, "priority": priority, "params": params}
+        ids: list[str] = self.call("submit", **facts)["ids"]
         return ids[0]
 
     def wait_for(self, job_id: str, *states: str, within_s: float = 30) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Who has a job: claims, leases, ends. Every change is won by one and by nobody else."""
 
 import threading
-from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from jobs import execution, services, states
-from jobs.dispatch import rescue_orphans
-from jobs.errors import Cancelled, NotCancellable, NotRetryable, Superseded, UnknownJob
+from jobs.errors import Cancelled, NotCancellable, NotRetryable, UnknownJob
 from jobs.kinds import find
 from jobs.lease import Lease
 from jobs.models import Job, JobEvent, Line
+from tests.jobs.rows import queued, running, states_of
 from tests.running import until
 
 pytestmark = [
@@ -20,22 +19,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("test_kinds"),
 ]
-
-
-def queued(**facts: object) -> Job:
-    job = Job(kind="add_task", params={"numbers": [1]}, **facts)
-    job.save(force_insert=True)
-    return job
-
-
-def running(**facts: object) -> Job:
-    job = queued(**facts)
-    assert execution.claim(job, worker="here:1")
-    return job
-
-
-def states_of(job: Job) -> list[str]:
-    return [event.state for event in job.events.order_by("seq") if event.state]
 
 
 def test_of_many_who_claim_at_once_one_wins() -> None:
@@ -81,49 +64,6 @@ def test_what_is_terminal_stays_so() -> None:
         JobEvent.objects.create(job=job, seq=99, message="twice", state=states.SUCCEEDED)
 
 
-def test_an_orphan_is_queued_again_and_its_old_worker_changes_nothing_more() -> None:
-    old = running()
-    rescue_orphans(timezone.now())
-    assert Job.objects.find(old.pk).state == "running"
-    rescue_orphans(timezone.now() + timedelta(seconds=21))
-    new = Job.objects.find(old.pk)
-    assert (new.state, new.attempt) == ("queued", 1)
-    assert execution.claim(new, worker="here:2")
-    assert not execution.finish(old, execution.Outcome(state=states.SUCCEEDED))
-    lease = Lease(old)
-    with lease, pytest.raises(Superseded):
-        until(lambda: lease.progress(1, 2), 5, "the loss to be noticed")
-    fresh = Job.objects.find(old.pk)
-    assert (fresh.attempt, fresh.worker, fresh.progress_done) == (2, "here:2", None)
-
-
-def test_an_orphan_that_was_lost_too_often_is_dead() -> None:
-    job = running(attempt=2)
-    rescue_orphans(timezone.now() + timedelta(seconds=21))
-    fresh = Job.objects.find(job.pk)
-    assert (fresh.state, fresh.error_code, fresh.attempt) == ("dead", "worker_lost", 3)
-    assert fresh.finished_at is not None
-    assert states_of(fresh) == ["running", "dead"]
-
-
-def test_of_several_dispatchers_one_rescues() -> None:
-    job = running()
-    later = timezone.now() + timedelta(seconds=21)
-    at_once = threading.Barrier(3)
-
-    def rescue() -> None:
-        at_once.wait()
-        rescue_orphans(later)
-        connections.close_all()
-
-    threads = [threading.Thread(target=rescue) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert states_of(job) == ["running", "queued"]
-
-
 def test_cancelling_a_queued_job_ends_it() -> None:
     job = services.cancel(job=queued(), actor=None)
     assert (job.state, job.error_code) == ("cancelled", "cancelled")
@@ -142,13 +82,6 @@ def test_cancelling_a_running_job_is_seen_by_its_handler() -> None:
             until(lambda: lease.progress(2, 10), 5, "the wish to be seen")
     again = services.cancel(job=job, actor=None)
     assert again.seq == Job.objects.find(job.pk).seq  # asked once
-
-
-def test_a_wish_to_cancel_outlives_its_worker() -> None:
-    job = running()
-    services.cancel(job=job, actor=None)
-    rescue_orphans(timezone.now() + timedelta(seconds=21))
-    assert Job.objects.find(job.pk).state == "cancelled"
 
 
 def test_a_handler_that_reports_rarely_sees_the_wish_at_its_next_call() -> None:

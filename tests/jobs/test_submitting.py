@@ -89,11 +89,12 @@ def test_a_message_that_was_lost_is_sent_again(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [submit() for _ in range(3)]
-    monkeypatch.setattr(dispatch, "waiting_messages", lambda: 2)
+    waiting = {str(jobs[0].pk), str(jobs[2].pk), "another's"}
+    monkeypatch.setattr(dispatch, "ids_in_queue", lambda: waiting)
     dispatch.publish_lost(timezone.now())
     assert len(broker.told) == 3
     dispatch.publish_lost(timezone.now() + timedelta(seconds=11))
-    assert broker.told[3:] == [str(jobs[0].pk)]
+    assert broker.told[3:] == [str(jobs[1].pk)]
 
 
 @pytest.mark.parametrize(
