@@ -1,4 +1,4 @@
-"""Workers that are killed: every job ends once, and its effect is there once."""
+"""Workers that are killed, messages that come thrice: a job ends once, its effect is there once."""
 
 import random
 import time
@@ -9,10 +9,14 @@ from threading import Event
 import pytest
 
 from tests.jobs.house import House, house
-from tests.running import until
+from tests.running import manage, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 JOBS, KILLS = 300, 20
+
+
+def lines_of(folder: Path, job_id: str) -> list[str]:
+    return (folder / job_id).read_text().splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,7 @@ def test_a_job_whose_worker_is_killed_runs_once_more(shed: House, tmp_path: Path
         "running",
         "succeeded",
     ]
+    assert lines_of(tmp_path, job_id) == ["run 1", "run 2"]
     shed.kill("worker")
 
 
@@ -66,7 +71,49 @@ def test_of_many_jobs_none_is_lost_and_none_done_twice(shed: House, tmp_path: Pa
         shed.kill("worker")
     shed.start_worker()
     until(lambda: set(shed.call("states")) <= {"succeeded", "dead"}, 300, "all jobs' end")
-    assert all(shed.call("job", job_id=job_id)["state"] == "succeeded" for job_id in ids)
+    jobs = [shed.call("job", job_id=job_id) for job_id in ids]
+    assert {job["state"] for job in jobs} == {"succeeded"}
     assert shed.call("terminal_events") - before == JOBS
-    assert {path.name for path in tmp_path.iterdir()} == set(ids)
+    assert sum(job["attempt"] > 1 for job in jobs) > 0
+    for job in jobs:
+        lines = lines_of(tmp_path, job["id"])
+        assert lines.count("effect") == 1
+        assert len(lines) == len(set(lines)) <= job["attempt"] + 1  # no attempt was run twice
+    shed.kill("worker")
+
+
+def test_a_message_that_comes_three_times_runs_its_job_once(shed: House, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": 0.02}
+    ids = shed.call("submit", kind="file_task", params=params, count=60)["ids"]
+    assert shed.call("tell_again", ids=ids + ids)
+    shed.start_worker(slots=4)
+    last = shed.submit("add_task", numbers=[1])  # behind them all
+    shed.wait_for(last, "succeeded", within_s=120)
+    jobs = [shed.wait_for(job_id, "succeeded") for job_id in ids]
+    assert {job["attempt"] for job in jobs} == {1}
+    assert {tuple(lines_of(tmp_path, job_id)) for job_id in ids} == {("run 1", "effect")}
+    shed.kill("worker")
+
+
+def test_retrainings_whose_workers_are_killed_register_one_version_each(shed: House) -> None:
+    made = manage(shed.data_dir, "register_examples", within_s=300, **shed.services)
+    assert made.returncode == 0, made.stderr
+    before = len(shed.call("versions"))
+    params = {"model": "iris"}
+    ids = shed.call("submit", kind="retrain_model_task", params=params, count=4)["ids"]
+    for fewest in (1, 3):
+        shed.start_worker()
+        until(
+            lambda: len(shed.call("versions")) - before >= fewest,  # noqa: B023
+            120,
+            f"{fewest} versions registered",
+        )
+        shed.kill("worker")
+    shed.start_worker()
+    for job_id in ids:
+        shed.wait_for(job_id, "succeeded", within_s=200)
+    versions = shed.call("versions")
+    assert len(versions) - before == len(ids)
+    assert {v["job_id"] for v in versions if v["job_id"]} == set(ids)
+    assert {v["state"] for v in versions} == {"ready"}
     shed.kill("worker")
