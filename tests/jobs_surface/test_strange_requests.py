@@ -45,6 +45,7 @@ def submit(client: Client, body: object, **headers: str) -> tuple[int, dict[str,
         "9999-12-31T23:59:59Z",
         (timezone.now() + services.FARTHEST + timedelta(days=1)).isoformat(),
     ],
+    ids=["no zone", "after 9999 in UTC", "before 1 in UTC", "9999", "a day too far"],
 )
 def test_a_moment_without_zone_or_beyond_a_century_is_refused(client: Client, moment: str) -> None:
     status, problem = submit(client, {**ROW, "not_before": moment})
