@@ -63,7 +63,7 @@ REFUSED = {
     "length >= 1": ("batch_predict_task", [[]], {}),
     "length >= 10": ("retrain_model_task", [[[1.0] * 4] * 9, [0, 1, 2] * 3], {}),
     "come together": ("retrain_model_task", [[[1.0] * 4] * 10], {}),
-    "There is no model nobody.": ("retrain_model_task", [], {"model": "nobody"}),
+    "There is no model of this name.": ("retrain_model_task", [], {"model": "nobody"}),
     "this kind needs one": ("convert_model_task", ["iris", 1], {}),
     "It has no row": ("load_test_task", [], {"model": "iris"}),
 }

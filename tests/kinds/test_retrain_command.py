@@ -21,6 +21,6 @@ def test_the_id_of_the_job_is_printed() -> None:
 
 
 def test_an_unknown_model_ends_in_one_line() -> None:
-    with pytest.raises(CommandError, match=r"^There is no model nobody\.$"):
+    with pytest.raises(CommandError, match=r"^There is no model of this name\.$"):
         call_command("retrain_model", "nobody")
     assert not Job.objects.exists()
