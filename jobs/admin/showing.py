@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from jobs.models import Job
 from jobs.serializers import subject_url
+from jobs.states import QUEUED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ NOTHING = "–"  # noqa: RUF001 - a dash, as people write where there is nothing
 
 
 def state_badge(job: Job) -> SafeString:
-    return render_to_string("admin/jobs/badge.html", {"badge": _badges[_word(job)]})
+    return render_to_string("admin/jobs/badge.html", {"badge": _badges[_word(job)], "seq": job.seq})
 
 
 def _word(job: Job) -> str:
@@ -44,7 +45,9 @@ def _word(job: Job) -> str:
 
 
 def progress_bar(job: Job) -> SafeString:
-    return render_to_string("admin/jobs/progress.html", {"job": job, "words": _progress(job)})
+    told = job.state != QUEUED  # else of an attempt whose worker was lost
+    facts = {"job": job, "told": told, "words": _progress(job) if told else ""}
+    return render_to_string("admin/jobs/progress.html", facts)
 
 
 def _progress(job: Job) -> str:
@@ -71,13 +74,19 @@ def waited(job: Job, now: datetime) -> SafeString:
     """How long it was not running, or has not been so far."""
     if job.started_at is None and job.is_terminal:
         return _timed("waited", NOTHING)
-    return _timed("waited", duration(job.created_at, job.started_at or now))
+    return _timed("waited", duration(job.created_at, _begin(job) or now))
 
 
 def ran(job: Job, now: datetime) -> SafeString:
-    if job.started_at is None:
+    begin = _begin(job)
+    if begin is None:
         return _timed("ran", NOTHING)
-    return _timed("ran", duration(job.started_at, job.finished_at or now))
+    return _timed("ran", duration(begin, job.finished_at or now))
+
+
+def _begin(job: Job) -> datetime | None:
+    """What is queued again after its worker was lost has yet to begin."""
+    return None if job.state == QUEUED else job.started_at
 
 
 def _timed(name: str, words: str) -> SafeString:

@@ -30,6 +30,11 @@ export class Live {
     this.#connect();
   }
 
+  /** Whether nothing is kept in step any more. */
+  get ended() {
+    return this.#ended;
+  }
+
   stop() {
     this.#ended = true;
     this.#stopPolling();
