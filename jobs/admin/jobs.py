@@ -59,6 +59,11 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         """Jobs are started where their subject is."""
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        """The list is for those who may see all jobs; a job's page for its owner too."""
+        own = obj is not None and obj.owner == request.user
+        return own or bool(super().has_view_permission(request, obj))
+
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
@@ -120,6 +125,8 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         job = self.get_object(request, object_id)
         shown = None if job is None else page_of(job, request.user)
         context = {"shown": shown, "badges": showing.BADGES, **(extra_context or {})}
+        if not self.has_view_permission(request):
+            context["show_back_button"] = ""  # the list is closed to this owner
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
     def cancel_job(self, request: HttpRequest, job_id: str) -> HttpResponse:
