@@ -25,6 +25,7 @@ from django.db import DatabaseError, DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -206,6 +207,9 @@ def _rendered(problem: Problem, error: BaseException, request: HttpRequest) -> H
     headers = headers_of(problem, error)
     headers.pop("Connection", None)  # a hop-by-hop header: the server's business, refused by WSGI
     request_id = _id_of(request)
+    if request.path.startswith("/admin/") and problem.status < 500:
+        facts = (request_id, request.method, escape_uri_path(request.path), problem.status)
+        log.warning("request %s: %s %s answered %d", *facts)
     if _is_looked_at(request):
         del headers["Content-Type"]
         facts = {
@@ -242,7 +246,7 @@ class AdminRefusals:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not request.path.startswith("/admin/") or not _tripped_over_input(request, error):
             return None
-        log.warning("request %s was refused in the admin", _id_of(request), exc_info=error)
+        log.warning("request %s: the admin tripped over %s", _id_of(request), type(error).__name__)
         return django_response(BadRequest(), request)
 
 

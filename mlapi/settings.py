@@ -270,10 +270,10 @@ LOGGING = {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
     },
     "filters": {
-        # A refusal is counted, not logged; what Django logs as failed comes with its exception.
+        # A refusal is counted, and one line of ours in the admin; failures come with an exception.
         "failures": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: record.exc_info is not None,
+            "callback": lambda r: r.exc_info is not None and getattr(r, "status_code", 500) >= 500,
         }
     },
     "handlers": {

@@ -113,6 +113,19 @@ def test_staff_without_the_permission_get_a_page_too(client: Client) -> None:
     assert (answer.status_code, content_type(answer)) == (403, "text/html")
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/admin/auth/user/?q=secret", 403), ("/admin/no%0Asuch/?q=secret", 404)]
+)
+def test_a_refusal_is_one_line_of_the_log_with_the_id_that_the_page_names(
+    client: Client, caplog: pytest.LogCaptureFixture, path: str, status: int
+) -> None:
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    answer = client.get(path, **BROWSER)
+    place = path.partition("?")[0]
+    said = f"request {answer['X-Request-ID']}: GET {place} answered {status}"
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [(said, None)]
+
+
 def test_a_program_gets_problem_json(chief: Client) -> None:
     answer = chief.get("/admin/no/such/page/", HTTP_ACCEPT="*/*")
     assert (answer.status_code, content_type(answer)) == (404, "application/problem+json")
