@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 from jobs import services
-from jobs.access import NOT_IN_LISTS, may_act
+from jobs.access import NOT_IN_LISTS, may_act, visible_to
 from jobs.admin import showing
 from jobs.admin.narrowing import ByKind, ByOwner, ByState, with_id
 from jobs.admin.page import page_of
@@ -59,9 +59,12 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         """Jobs are started where their subject is."""
         return False
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
     def has_view_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
-        """The list is for those who may see all jobs; a job's page for its owner too."""
-        own = obj is not None and obj.owner == request.user
+        """As in REST: staff see their own jobs, and all with the permission."""
+        own = self.admin_site.has_permission(request) if obj is None else obj.owner == request.user
         return own or bool(super().has_view_permission(request, obj))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -95,7 +98,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return (with_id(queryset, search_term) if search_term else queryset), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        jobs = Job.objects.select_related("owner")
+        jobs = visible_to(request.user)
         match = request.resolver_match
         listed = match is not None and match.url_name == "jobs_job_changelist"
         return jobs.defer(*NOT_IN_LISTS) if listed else jobs
@@ -125,8 +128,6 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         job = self.get_object(request, object_id)
         shown = None if job is None else page_of(job, request.user)
         context = {"shown": shown, "badges": showing.BADGES, **(extra_context or {})}
-        if not self.has_view_permission(request):
-            context["show_back_button"] = ""  # the list is closed to this owner
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
     def cancel_job(self, request: HttpRequest, job_id: str) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
+from jobs.access import visible_to
 from jobs.kinds import all_kinds
 from jobs.models import Job
 from jobs.states import STATES
@@ -51,7 +52,7 @@ class ByOwner(Equal):
     field = "owner__username"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        theirs = Job.objects.filter(owner=OuterRef("pk")).order_by()
+        theirs = visible_to(request.user).filter(owner=OuterRef("pk")).order_by()
         names = get_user_model().objects.filter(Exists(theirs)).values_list("username", flat=True)
         return [(name, name) for name in names.order_by("username")[:MOST_OWNERS]]
 
