@@ -19,14 +19,22 @@ class SignatureSerializer(serializers.Serializer[object]):
 
 
 class ParitySummarySerializer(serializers.Serializer[object]):
-    """How a version's ONNX form compares with its source, in five numbers."""
+    """How a version's ONNX form compares with its source, in a few numbers."""
 
     status = serializers.CharField(help_text="match, mismatch, or none where nothing was compared")
     rows = serializers.IntegerField()
     label_mismatches = serializers.IntegerField()
     ties = serializers.IntegerField()
+    on_threshold = serializers.IntegerField(
+        help_text="rows within one float32 step of a split of the model; they never block"
+    )
     max_abs_diff = serializers.FloatField(
-        allow_null=True, help_text="null where a difference is not finite"
+        allow_null=True, help_text="of all rows; null where a difference is not finite"
+    )
+    threshold_diff = serializers.FloatField(
+        allow_null=True,
+        required=False,
+        help_text="of the rows on_threshold; null also in reports made before it was kept",
     )
 
 
@@ -36,14 +44,13 @@ class ParitySetSerializer(ParitySummarySerializer):
     status = None  # type: ignore[assignment]
     name = serializers.CharField(help_text="samples, held-out or generated")
     beyond = serializers.IntegerField(help_text="rows with a number out of tolerance")
-    on_threshold = serializers.IntegerField(help_text="rows beside a threshold; they never block")
 
 
 class ParityReportSerializer(ParitySummarySerializer):
     """The whole comparison."""
 
     beyond = serializers.IntegerField()
-    on_threshold = serializers.IntegerField()
+    tolerance = serializers.FloatField(required=False, help_text="absolute or relative")
     rows_from = serializers.CharField()
     notes = serializers.ListField(child=serializers.CharField())
     sets = ParitySetSerializer(many=True)

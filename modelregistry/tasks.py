@@ -26,6 +26,9 @@ from modelregistry.retraining import (
 
 RETRAIN, CONVERT = "retrain_model_task", "convert_model_task"
 CONVERT_STEPS = ("load", "convert", "prove")
+PROOF = (
+    "status", "rows", "label_mismatches", "ties", "on_threshold", "max_abs_diff", "threshold_diff",
+)  # fmt: skip
 MOST_ROWS = 100_000
 
 LessonRows = Annotated[list[list[Scalar]], Meta(min_length=FEWEST_ROWS, max_length=MOST_ROWS)]
@@ -120,10 +123,7 @@ def _version_facts(version: ModelVersion) -> dict[str, object]:
 
 def _proof(report: dict[str, Any]) -> dict[str, Any]:
     """What the API says of a version's parity; the whole report is the version's."""
-    return {
-        name: report[name]
-        for name in ("status", "rows", "label_mismatches", "ties", "max_abs_diff")
-    }
+    return {name: report[name] for name in PROOF if name in report}  # old ones have fewer
 
 
 def _comparison(done: Retrained) -> str:

@@ -48,4 +48,7 @@ def state_badge(version: ModelVersion) -> SafeString:
 
 def parity_badge(version: ModelVersion) -> SafeString:
     status = str(version.parity.get("status", "none"))
+    beside = version.parity.get("on_threshold", 0)
+    if status == "match" and beside:
+        return badge(f"match but for {beside} rows on thresholds", "warning")
     return badge("not compared" if status == "none" else status, PARITIES[status])

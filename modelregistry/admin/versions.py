@@ -21,6 +21,7 @@ from modelregistry import services
 from modelregistry.admin.reading import ReadOnly, acting, badge, parity_badge, state_badge
 from modelregistry.admin.registered import REGISTER
 from modelregistry.admin.starting import back_to, found, job_link, start
+from modelregistry.conversion.parity import TOLERANCE, in_words
 from modelregistry.errors import RegistryError
 from modelregistry.formats.signature import Signature
 from modelregistry.models import ModelVersion
@@ -169,7 +170,9 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Comparison with the source")
     def parity_summary(self, version: ModelVersion) -> SafeString:
-        facts = {"parity": version.parity, "badge": parity_badge(version)}
+        parity, words = version.parity, {"badge": parity_badge(version), "tolerance": TOLERANCE}
+        sets = [{**part, "largest": in_words(part["max_abs_diff"])} for part in parity["sets"]]
+        facts = {"parity": {**parity, "sets": sets}, **words}
         return render_to_string("admin/modelregistry/parity.html", facts)
 
     @admin.display(description="Input example")

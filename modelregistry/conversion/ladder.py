@@ -12,6 +12,7 @@ from modelregistry.conversion.parity import (
     ParityReport,
     Side,
     compare,
+    in_words,
 )
 from modelregistry.errors import NotConvertible
 from modelregistry.formats.estimators import (
@@ -119,10 +120,10 @@ def _prove(
 
 
 def _shortfall(rung: Datatype, parity: ParityReport) -> str:
-    words = {"FP32": "single", "FP64": "double"}
+    words, largest = {"FP32": "single", "FP64": "double"}, in_words(parity.max_abs_diff)
     return (
         f"In {words[rung]} precision {parity.label_mismatches} labels and {parity.beyond} other "
-        f"answers of {parity.rows} rows differ (largest difference {parity.max_abs_diff:.2g})."
+        f"answers of {parity.rows} rows differ (largest difference {largest})."
     )
 
 

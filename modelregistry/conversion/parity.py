@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -17,7 +18,6 @@ TIE = 1e-6  # two best scores this close: either label is right
 FIRST = 5
 MOST_SUSPECTS = 1000  # a conversion that is worse is not saved by its neighbours
 SAMPLES, HELDOUT, GENERATED = "samples", "held-out", "generated"  # where rows come from
-BESIDE = "differs only within one float32 step of a threshold"
 
 Answers: TypeAlias = dict[str, Tensor]
 Status = Literal["match", "mismatch", "none"]
@@ -36,6 +36,7 @@ class SetReport(msgspec.Struct, frozen=True, kw_only=True):
     """The comparison over one set of rows. `beyond` counts rows with a number out of tolerance.
 
     A row is counted once: as a label mismatch, as beyond, or as on_threshold, which is neither.
+    `max_abs_diff` is of all rows, `threshold_diff` of those on thresholds.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SetReport(msgspec.Struct, frozen=True, kw_only=True):
     beyond: int
     on_threshold: int
     max_abs_diff: float
+    threshold_diff: float
 
     @property
     def matches(self) -> bool:
@@ -61,6 +63,8 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True):
     beyond: int = 0
     on_threshold: int = 0
     max_abs_diff: float = 0.0
+    threshold_diff: float = 0.0
+    tolerance: float = TOLERANCE
     rows_from: str = ""
     notes: tuple[str, ...] = ()
     sets: tuple[SetReport, ...] = ()
@@ -87,17 +91,20 @@ def compare(
     named = [(name, rows) for name, rows in sets if len(rows)]
     reports = tuple(_compare_set(source, onnx, name, rows) for name, rows in named)
     first = named[0][1].first(FIRST)
+    count = sum(report.rows for report in reports)
     beside = sum(report.on_threshold for report in reports)
+    leap = max(report.threshold_diff for report in reports)
     return ParityReport(
         status="match" if all(report.matches for report in reports) else "mismatch",
-        rows=sum(report.rows for report in reports),
+        rows=count,
         label_mismatches=sum(report.label_mismatches for report in reports),
         ties=sum(report.ties for report in reports),
         beyond=sum(report.beyond for report in reports),
         on_threshold=beside,
         max_abs_diff=max(report.max_abs_diff for report in reports),
+        threshold_diff=leap,
         rows_from=rows_from,
-        notes=(f"{beside} of the rows: {BESIDE}",) if beside else (),
+        notes=(_on_thresholds_in_words(beside, count, leap),) if beside else (),
         sets=reports,
         first_source=_predictions(source.answers(first)),
         first_onnx=_predictions(onnx.answers(first)),
@@ -118,8 +125,24 @@ def _compare_set(source: Side, onnx: Side, name: str, rows: Rows) -> SetReport:
         ties=int(tied.sum()),
         beyond=int((beyond & ~flipped & ~beside).sum()),
         on_threshold=int(beside.sum()),
-        max_abs_diff=float(difference[~beside].max(initial=0.0)),
+        max_abs_diff=float(difference.max(initial=0.0)),
+        threshold_diff=float(difference[beside].max(initial=0.0)),
     )
+
+
+def in_words(difference: float | None) -> str:
+    """A difference for people; None and infinity are one that is not finite."""
+    if difference is None or not isfinite(difference):
+        return "not finite"
+    return f"{difference:,.0f}" if difference >= 1000 else f"{difference:.3g}"
+
+
+def _on_thresholds_in_words(beside: int, count: int, leap: float) -> str:
+    # Without scores a classifier differs in its labels alone.
+    how = f"the answers differ by up to {in_words(leap)}" if leap else "the labels differ"
+    lie = "lies" if beside == 1 else "lie"
+    where = f"{beside} of {count} rows {lie} within one float32 step of a split of the model"
+    return f"{where}: there {how}"
 
 
 def _flipped(ours: Answers, theirs: Answers) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from modelregistry.conversion.parity import ParityReport, Prediction
+from modelregistry.conversion.parity import ParityReport, Prediction, in_words
 from modelregistry.errors import RegistryError
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.runtime import FormatError
@@ -39,10 +39,12 @@ def read_rows(path: Path | None, *, target: str | None = None) -> Rows | None:
 def summary_line(version: ModelVersion) -> str:
     parity = version.parity
     proof = f"parity {parity['status']}"
-    if parity["rows"]:
-        largest = parity["max_abs_diff"]
-        shown = "not finite" if largest is None else f"{largest:.2g}"
-        proof += f" over {parity['rows']} rows, largest difference {shown}"
+    if parity["status"] == "match" and parity["on_threshold"]:
+        beside = f"{parity['on_threshold']} of {parity['rows']} rows on thresholds of the model"
+        proof += f" but for {beside} (largest difference {in_words(parity['max_abs_diff'])})"
+    elif parity["rows"]:
+        largest = in_words(parity["max_abs_diff"])
+        proof += f" over {parity['rows']} rows, largest difference {largest}"
     return f"{version} {version.state} on {version.get_runtime_display()}, {proof}"
 
 
@@ -54,9 +56,9 @@ def parity_lines(parity: ParityReport, shortfall: str) -> list[str]:
         lines += [
             f"Rows compared: {sets}",
             f"Label mismatches: {parity.label_mismatches} (ties beside them: {parity.ties})",
-            f"Answers out of tolerance: {parity.beyond}",
-            f"Largest difference: {parity.max_abs_diff:.3g}",
-            *parity.notes,
+            f"Answers not within {parity.tolerance:g}, absolute or relative: {parity.beyond}",
+            f"Largest difference: {in_words(parity.max_abs_diff)}",
+            *(f"{note}. They do not count against the match." for note in parity.notes),
             f"First predictions, scikit-learn: {_listed(parity.first_source)}",
             f"First predictions, ONNX:         {_listed(parity.first_onnx)}",
         ]

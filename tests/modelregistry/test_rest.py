@@ -56,7 +56,8 @@ def test_a_version_has_the_documented_shape(staff: Client) -> None:
     assert found["size_bytes"] == version.onnx_size
     assert found["signature"]["inputs"] == [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}]
     assert found["parity"] == {
-        "status": "match", "rows": 150, "label_mismatches": 0, "ties": 0, "max_abs_diff": 0.0,
+        "status": "match", "rows": 150, "label_mismatches": 0, "ties": 0, "on_threshold": 0,
+        "max_abs_diff": 0.0, "threshold_diff": 0.0,
     }  # fmt: skip
     assert (found["classes"], found["created_by"]) == ([0, 1, 2], None)
 

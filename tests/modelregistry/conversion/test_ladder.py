@@ -122,8 +122,9 @@ def test_scaled_boosting_differs_beside_thresholds_only() -> None:
     fitted = model.fit(rows[:331], targets[:331])
     conversion = convert(fitted, samples=Rows.of(rows[:331]), heldout=Rows.of(rows[331:]))
     assert conversion.parity.matches
-    assert conversion.parity.max_abs_diff < 1e-2
-    assert conversion.parity.on_threshold < 20
+    assert (conversion.parity.label_mismatches, conversion.parity.beyond) == (0, 0)
+    assert 0 < conversion.parity.on_threshold < 20
+    assert conversion.parity.max_abs_diff == conversion.parity.threshold_diff > 1e-2
 
 
 def test_the_same_estimator_converts_to_the_same_bytes() -> None:

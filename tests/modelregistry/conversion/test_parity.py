@@ -1,8 +1,16 @@
 """The report sees planted mismatches, lets ties pass, and sets threshold rows aside."""
 
 import numpy as np
+import pytest
 
-from modelregistry.conversion.parity import SAMPLES, Answers, ParityReport, Side, compare
+from modelregistry.conversion.parity import (
+    HELDOUT,
+    SAMPLES,
+    Answers,
+    ParityReport,
+    Side,
+    compare,
+)
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.signature import Tensor
 
@@ -112,8 +120,37 @@ def test_rows_on_a_threshold_are_reported_beside_and_do_not_block() -> None:
     rows = Rows.of(np.array([[0.3, 1.0], [0.7, 1.0], [0.9, 1.0]]))
     found = report(step(0.7), step(np.nextafter(0.7, 0)), rows)
     assert (found.status, found.beyond, found.on_threshold) == ("match", 0, 1)
-    assert "one float32 step of a threshold" in found.notes[0]
-    assert found.max_abs_diff == 0.0
+    (note,) = found.notes
+    assert note == (
+        "1 of 3 rows lies within one float32 step of a split of the model: "
+        "there the answers differ by up to 100"
+    )
+
+
+def test_the_largest_difference_is_of_all_rows_those_on_thresholds_too() -> None:
+    def nudged(rows: Rows) -> Answers:
+        value = np.where(rows.matrix()[:, :1] > np.nextafter(0.7, 0), 5000.0, 1000.0)
+        return {"value": value + 0.01}
+
+    exact = Side(lambda rows: {"value": np.where(rows.matrix()[:, :1] > 0.7, 5000.0, 1000.0)})
+    rows = Rows.of(np.array([[0.3, 1.0], [0.7, 1.0], [0.9, 1.0]]))
+    sets = [(SAMPLES, Rows.of(np.array([[0.3, 1.0]]))), (HELDOUT, rows)]
+    found = compare(exact, Side(nudged), sets, rows_from=SAMPLES)
+    assert (found.status, found.on_threshold, found.tolerance) == ("match", 1, 1e-4)
+    assert found.max_abs_diff == found.threshold_diff == pytest.approx(4000.01)
+    assert [part.threshold_diff for part in found.sets] == [0.0, pytest.approx(4000.01)]
+    assert found.sets[0].max_abs_diff == pytest.approx(0.01)
+    assert found.notes[0].endswith("there the answers differ by up to 4,000")
+
+
+def test_labels_that_flip_on_a_threshold_without_any_score_are_told_too() -> None:
+    def labels(at: float) -> Side:
+        return Side(lambda rows: {"label": (rows.matrix()[:, 0] > at).astype(np.int64)})
+
+    rows = Rows.of(np.array([[0.3, 1.0], [0.7, 1.0]]))
+    found = report(labels(0.7), labels(np.nextafter(0.7, 0)), rows)
+    assert (found.status, found.label_mismatches, found.on_threshold) == ("match", 0, 1)
+    assert found.notes[0].endswith("there the labels differ")
 
 
 def test_a_threshold_that_moved_further_than_a_step_blocks() -> None:
