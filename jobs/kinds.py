@@ -3,6 +3,7 @@
 Records only: nothing here runs, queues or stores anything.
 """
 
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class Kind:
             raw = msgspec.json.encode(decoded)
             decoded = msgspec.json.decode(raw, type=self.params)
         except (TypeError, ValueError, RecursionError) as error:
-            fault = fault_of(error)
+            fault = fault_of(error, self.params)
             raise WrongParams(f"The parameters are not those of {self.name}: {fault}.") from error
         if b"\\u0000" in raw:
             raise WrongParams("The parameters hold a NUL character.")
@@ -90,13 +91,15 @@ class Kind:
         return msgspec.json.schema(self.params)
 
 
-def fault_of(error: Exception) -> str:
+def fault_of(error: Exception, struct: type[msgspec.Struct]) -> str:
     """What msgspec found, without the words of whoever sent it."""
     if not isinstance(error, msgspec.ValidationError):
         return "JSON cannot hold them"
     text = str(error)
     if text.startswith("Object contains unknown field"):
-        return "there is a name too many"
+        return f"there is a name too many; known are {', '.join(struct.__struct_encode_fields__)}"
+    if missing := re.fullmatch(r"Object missing required field (`\w+`)", text):
+        return f"{missing[1]} is missing"
     return "a word is not one of those it takes" if text.startswith("Invalid enum") else text
 
 

@@ -25,6 +25,7 @@ from predictions.serving.errors import NotReady
 
 _READ_TIMEOUT_S = 5.0
 INVALID = "This API key is not valid."
+NO_KEY = "There is no key in this header: use Authorization: Bearer KEY."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def authenticate_on_loop(
     """The lane's way: answer at once from memory, or later on the loop after a fresh read."""
     token = bearer_token(header)
     if token is None:
-        then(Unauthenticated(INVALID))
+        then(Unauthenticated(NO_KEY))
     elif keys.find(token) is not None:
         then(None)
     else:
@@ -117,7 +118,7 @@ class KeyAuthentication(BaseAuthentication):
             raise NotReady
         user = get_user_model().objects.filter(pk=known.user_id).first() if known else None
         if known is None or user is None:
-            raise AuthenticationFailed(INVALID)
+            raise AuthenticationFailed(INVALID if token else NO_KEY)
         return user, known
 
     def authenticate_header(self, request: Request) -> str:

@@ -117,9 +117,6 @@ CATALOGUE: dict[type[BaseException], Problem] = {
         403, "forbidden", "Forbidden", "You may not do this with these credentials."
     ),
     drf.NotFound: Problem(404, "not_found", "Not found", "There is nothing at this address."),
-    drf.MethodNotAllowed: Problem(
-        405, "method_not_allowed", "Method not allowed", "This address has other methods."
-    ),
     drf.NotAcceptable: Problem(406, "not_acceptable", "Not acceptable", "Answers are JSON."),
     drf.UnsupportedMediaType: Problem(
         415, "unsupported_media_type", "Not JSON", "Send JSON, with Content-Type: application/json."
@@ -263,6 +260,8 @@ def drf_exception_handler(error: Exception, context: dict[str, object]) -> HttpR
     """DRF's EXCEPTION_HANDLER: the catalogue for everything a view raises."""
     set_rollback()
     view = context["view"]
+    if isinstance(error, drf.MethodNotAllowed):
+        error = request_errors.MethodNotAllowed(view.headers["Allow"])  # type: ignore[attr-defined]
     response = django_response(error, context["request"]._request)  # type: ignore[attr-defined]
     for name, value in view.headers.items():  # type: ignore[attr-defined]
         response.setdefault(name, value)

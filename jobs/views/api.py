@@ -152,7 +152,7 @@ def _submission(body: Any) -> Submission:
     try:
         return msgspec.convert(body, Submission)
     except msgspec.ValidationError as error:
-        raise WrongParams(f"This is not a job to submit: {fault_of(error)}.") from None
+        raise WrongParams(f"This is not a job to submit: {fault_of(error, Submission)}.") from None
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -6,6 +6,7 @@ ordinary bodies pay nothing for it.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ from predictions.errors import Malformed, UnsupportedMediaType, WrongInput
 DEEPEST = 32
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"(\s*:)?')  # those before a colon are keys
 LARGE = 100_000  # bytes; of larger bodies an error says less
+NAMED = 30  # columns in an error
+_ROWS = frozenset({"rows", "features", "requests", "batch_features"})
 _JSON = b"application/json"
 T = TypeVar("T")
 
@@ -36,12 +39,12 @@ def require_json(content_type: bytes | None) -> None:
         raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
 
 
-def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """The body as the decoder's type. Raises Malformed or WrongInput."""
+def decode(decoder: msgspec.json.Decoder[T], body: bytes, *, columns: Sequence[str] = ()) -> T:
+    """The body as the decoder's type. Raises Malformed or WrongInput, which names `columns`."""
     try:
         return decoder.decode(body)
     except (ValueError, RecursionError) as error:
-        raise explained(body, error) from None
+        raise explained(body, error, columns) from None
 
 
 def refuse_repeated_keys(body: bytes, *, quotes: int, keys: int | None = None) -> None:
@@ -65,7 +68,9 @@ def refuse_repeated_keys(body: bytes, *, quotes: int, keys: int | None = None) -
             raise Malformed("The body is not valid JSON.") from None
 
 
-def explained(body: bytes, error: Exception) -> Malformed | WrongInput:
+def explained(
+    body: bytes, error: Exception, columns: Sequence[str] = ()
+) -> Malformed | WrongInput:
     """What was wrong with the body: its JSON, or its content."""
     if not body:
         return Malformed("The body is empty; it must be JSON.")
@@ -81,10 +86,10 @@ def explained(body: bytes, error: Exception) -> Malformed | WrongInput:
     except RecursionError:
         return Malformed(f"The JSON is nested deeper than {DEEPEST} levels.")
     except msgspec.ValidationError:  # untyped, only a number too large for any float
-        return WrongInput(_sentence(str(error), None))
+        return WrongInput(_sentence(str(error), None, columns))
     except ValueError:
         return Malformed("The body is not valid JSON.")
-    return WrongInput(_sentence(str(error), value))
+    return WrongInput(_sentence(str(error), value, columns))
 
 
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,16 +114,18 @@ def _refuse_depth(value: object) -> None:
         depth += 1
 
 
-def _sentence(message: str, value: object) -> str:
+def _sentence(message: str, value: object, columns: Sequence[str]) -> str:
     """msgspec's message in our words: the input, what was expected, what came."""
     fault, _, path = message.partition(" - at `$")
     where = path.rstrip("`").removeprefix(".") or "the body"
     if fault.startswith("Object contains unknown field"):
-        return f"{where}: has a column this model does not know."
+        return f"{where}: has a column this model does not know; it takes {listed(columns)}."
     if missing := re.search(r"missing required field `(.*)`", fault):
         return f"{where}: `{missing[1]}` is missing."
     if fault == "Number out of range" or re.search(r"`(float|int)` [<>]", fault):
         return f"{where}: expected a finite number within the input's datatype, got one beyond it."
+    if fault.endswith("length >= 1"):
+        return f"{where}: expected at least one{' row' if where in _ROWS else ''}."
     if size := re.search(r"length (?:[<>]= )?(\d+)", fault):
         found = _at(value, path)
         got = f"got {len(found)}" if isinstance(found, list) else "got another number"
@@ -127,6 +134,12 @@ def _sentence(message: str, value: object) -> str:
         expected, got_type = (_NAMES.get(name, name) for name in wrong.groups())
         return f"{where}: expected {expected}, got {got_type}."
     return f"{where}: not what this model takes."
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest
 
 
 def _at(value: object, path: str) -> object:

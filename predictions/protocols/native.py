@@ -58,10 +58,10 @@ class NativeCodec:
 
     def request(self, body: bytes) -> NativeRequest:
         """The body's rows by input tensor, and its wish for outputs."""
-        message: Any = decode(self._decoder, body)
+        message: Any = decode(self._decoder, body, columns=self._signature.columns)
         if (message.rows is UNSET) == (message.columns is UNSET):
             refuse_repeated_keys(body, quotes=-1, keys=-1)  # what was skipped may not even be JSON
-            raise WrongInput('The body must have either "rows" or "columns".')
+            raise WrongInput('The body must have either "rows" or "columns", not both.')
         outputs = None if message.outputs is UNSET else self._known_outputs(message.outputs)
         if message.columns is UNSET:
             rows, keys = self._from_rows(message.rows)

@@ -72,6 +72,38 @@ def test_nonsense_is_refused_and_nothing_is_kept(
     assert Job.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"params": {}}, "`kind` is missing"),
+        ({"kind": "predict_task", "params": {}}, "`features` is missing"),
+        ({"kind": "predict_task", "params": {"secret": 1, "features": [1]}}, "known are features"),
+        ({"kind": "predict_task", "secret": 1}, "known are kind, params, priority, not_before"),
+    ],
+)
+def test_a_submission_that_is_refused_is_told_which_names_there_are(
+    client: Client, body: object, words: str
+) -> None:
+    _, problem = submit(client, body)
+
+    assert words in problem["detail"]
+    assert "secret" not in problem["detail"]
+
+
+def test_another_method_is_told_those_there_are(client: Client) -> None:
+    answer = client.delete(JOBS)
+
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, POST, HEAD, OPTIONS")
+    assert answer["Allow"] in answer.json()["detail"]
+
+
+def test_a_key_under_another_scheme_is_told_the_one_that_is_read() -> None:
+    answer = Client().get(JOBS, HTTP_AUTHORIZATION="Token mlapi_secret")
+
+    assert answer.status_code == 401
+    assert "use Authorization: Bearer KEY" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data; boundary=x"])
 def test_what_is_not_json_is_415(client: Client, content_type: str) -> None:
     answer = client.generic("POST", JOBS, b"{}", content_type=content_type)

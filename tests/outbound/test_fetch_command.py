@@ -88,6 +88,7 @@ def test_this_machine_is_refused_unless_it_is_allowed(
     done = manage(tmp_path / "var", "fetch", source.url.replace("127.0.0.1", host))
     assert (done.returncode, done.stdout) == (1, "")
     assert "not public" in done.stderr or "not a public" in done.stderr
+    assert "--allow-private permits it" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert source.paths == []
 

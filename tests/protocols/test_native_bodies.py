@@ -33,6 +33,26 @@ def read(codec: NativeCodec, value: object) -> NativeRequest:
     return codec.request(json.dumps(value).encode())
 
 
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (
+            {"rows": [{"tenure": 1, "secret": 2}]},
+            "rows[0]: has a column this model does not know; it takes tenure, contract type, calls.",
+        ),
+        ({"rows": [{"tenure": 1, "calls": 2}]}, "rows[0]: `contract type` is missing."),
+        ({"rows": []}, "rows: expected at least one row."),
+        ({"rows": [[1, "a", 2]], "columns": {"tenure": [1], "contract type": ["a"], "calls": [2]}},
+         'The body must have either "rows" or "columns", not both.'),
+        ({"rows": [[1, "a", 2]], "outputs": []}, "outputs: expected at least one."),
+    ],
+)
+def test_an_error_says_what_the_model_takes(body: object, sentence: str) -> None:
+    with pytest.raises(WrongInput) as caught:
+        read(TABLE_CODEC, body)
+    assert str(caught.value) == sentence
+
+
 def test_arrays_objects_and_columns_say_the_same_of_a_table() -> None:
     arrays = read(TABLE_CODEC, {"rows": [[1, "a", 2], [3, "b", 4]]})
     objects = read(

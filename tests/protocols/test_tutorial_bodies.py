@@ -1,6 +1,7 @@
 """What the tutorial routes take and refuse, before any model sees it."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from modelregistry.formats.signature import Signature, TensorSpec
 from predictions.errors import Malformed, PredictionError, WrongInput
+from predictions.protocols.rows import RequestRows
 from predictions.protocols.tutorial import TutorialCodec, milliseconds
 
 IRIS = Signature(
@@ -83,6 +85,21 @@ def test_an_error_names_the_input_what_was_expected_and_what_came(
     with pytest.raises(WrongInput) as caught:
         CODEC.one_row(body)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "where"),
+    [
+        (CODEC.matrix, b'{"features": []}', "features"),
+        (CODEC.batch, b'{"requests": []}', "requests"),
+        (CODEC.queued_batch, b'{"batch_features": []}', "batch_features"),
+    ],
+)
+def test_an_error_says_that_there_must_be_a_row(
+    read: Callable[[bytes], RequestRows], body: bytes, where: str
+) -> None:
+    with pytest.raises(WrongInput, match=f"^{where}: expected at least one row\\.$"):
+        read(body)
 
 
 def test_a_batch_and_a_matrix_keep_their_rows_in_order() -> None:

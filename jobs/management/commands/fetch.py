@@ -17,6 +17,7 @@ from jobs.outbound.errors import OutboundError
 from jobs.outbound.metrics import Metrics
 from jobs.outbound.outbound import Outbound
 
+PRIVATE = ("not a public address.", "not public.")  # what --allow-private lets through
 FEW = 10  # times that are shown one by one
 
 
@@ -46,7 +47,8 @@ class Command(BaseCommand):
         try:
             value, times = asyncio.run(fetch(outbound, url, repeat, use_cache=not no_cache))
         except OutboundError as error:
-            raise CommandError(f"not fetched: {error}") from error
+            hint = " --allow-private permits it." if str(error).endswith(PRIVATE) else ""
+            raise CommandError(f"not fetched: {error}{hint}") from error
         self.stdout.write(json.dumps(value, indent=2))  # escapes what a terminal would obey
         self.stdout.write("\n".join(report(times, registry)))
 
