@@ -145,7 +145,7 @@ class Environment:
         if not self.embedded:
             raise EnvironmentFault("MLAPI_FLOWER_PASSWORD is not set; Flower does not start so.")
         self.ensure_data_dir()
-        return kept_secret(self.data_dir / "flower_password")
+        return kept_secret(self.data_dir / "flower_password", random_bytes=12)
 
     def required_secret_key(self) -> str:
         """The secret key given, or in the embedded default the one kept in the data folder."""
@@ -161,14 +161,14 @@ def http_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def kept_secret(path: Path) -> str:
+def kept_secret(path: Path, *, random_bytes: int = 50) -> str:
     """Read the secret in `path`, made on the first call (0600), one for all processes."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_text().strip()
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
+            file.write(secrets.token_urlsafe(random_bytes))
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)  # the first of two racing processes wins; both read its secret
         draft.unlink()

@@ -1,6 +1,7 @@
 """A real Flower on the embedded broker: what it shows, to whom, and that it only shows."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from mlapi.env import EnvironmentFault, read_environment
-from mlapi.management.commands.flower import password_for
+from mlapi.management.commands.flower import password_for, watch
 from tests.running import MANAGE, Stack, free_port, manage, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -55,10 +56,12 @@ def flowering(stack: Stack, log_path: Path) -> Iterator[Flower]:
             until(lambda: answers(url, process), 60, f"Flower answers\n{log_path.read_text()}")
             said = re.search(r"Sign in  mlapi, password (\S+)", log_path.read_text())
             assert said is not None
-            yield Flower(psutil.Process(process.pid), url, said[1])
+            (child,) = psutil.Process(process.pid).children()
+            yield Flower(child, url, said[1])
         finally:
             process.terminate()
             process.wait(30)
+    assert (process.returncode, "Traceback" in log_path.read_text()) == (0, False)
 
 
 def answers(url: str, process: "subprocess.Popen[bytes]") -> bool:
@@ -148,6 +151,23 @@ def test_its_password_is_kept_and_only_ours_to_read(stack: Stack, flower: Flower
     kept = stack.data_dir / "flower_password"
     assert kept.read_text() == flower.password
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_ends_with_its_command_however_that_ends(stack: Stack, tmp_path: Path) -> None:
+    with flowering(stack, tmp_path / "log") as one:
+        assert one.process.is_running()
+    assert not one.process.is_running()
+
+
+def test_a_broker_that_stays_away_ends_it_with_one_line(tmp_path: Path) -> None:
+    nowhere = f"redis+socket://{tmp_path}/none.sock"
+    reader, writer = socket.socketpair()
+    with reader, writer, subprocess.Popen(["sleep", "60"]) as child:
+        said = watch(child, reader.fileno(), nowhere, gone_for_s=1)
+        writer.send(b"x")
+        assert watch(child, reader.fileno(), nowhere) == "", "it is to stop"
+        child.kill()
+    assert said == "the broker has not answered for 1 s; Flower is stopped."
 
 
 def test_without_a_broker_it_says_what_to_start(tmp_path: Path) -> None:
