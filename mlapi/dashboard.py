@@ -81,6 +81,7 @@ def front_page(request: HttpRequest, context: dict[str, object]) -> dict[str, ob
     context["title"] = "Dashboard"
     context["checks"] = list(_checks())
     context["figures"] = list(_figures(request))
+    context["permitted"] = bool(request.user.get_all_permissions())
     if request.user.has_perm("modelregistry.view_registeredmodel"):
         context["model_lines"] = _model_lines()
     if request.user.has_perm("jobs.view_job"):

@@ -24,6 +24,7 @@ from django.core.paginator import InvalidPage
 from django.db import DatabaseError, DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions as drf
@@ -205,14 +206,15 @@ def _rendered(problem: Problem, error: BaseException, request: HttpRequest) -> H
     headers.pop("Connection", None)  # a hop-by-hop header: the server's business, refused by WSGI
     request_id = _id_of(request)
     if request.path.startswith("/admin/") and problem.status < 500:
-        facts = (request_id, request.method, escape_uri_path(request.path), problem.status)
-        log.warning("request %s: %s %s answered %d", *facts)
+        said = (request_id, request.method, escape_uri_path(request.path), problem.status)
+        log.warning("request %s: %s %s answered %d", *said)
     if _is_looked_at(request):
         del headers["Content-Type"]
         facts = {
             "problem": problem,
             "detail": problem.detail or _sentence(error),
             "request_id": request_id,
+            "csrf_token": get_token(request) if problem.status == 403 else "",
         }
         page = render_to_string("problem.html", facts)
         return HttpResponse(page, status=problem.status, headers=headers)

@@ -1,5 +1,7 @@
 """What the admin answers to addresses and forms that make no sense: never an Internal error."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
@@ -111,6 +113,24 @@ def test_staff_without_the_permission_get_a_page_too(client: Client) -> None:
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     answer = client.get("/admin/auth/user/", **BROWSER)
     assert (answer.status_code, content_type(answer)) == (403, "text/html")
+
+
+def test_who_may_not_can_sign_in_as_somebody_else() -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(User.objects.create_user("clerk", is_staff=True))
+    page = browser.get("/admin/auth/user/", **BROWSER).content.decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token is not None
+    assert 'action="/admin/logout/"' in page
+    browser.post("/admin/logout/", {"csrfmiddlewaretoken": token[1]}, **BROWSER)
+    assert browser.get("/admin/", **BROWSER).status_code == 302
+
+
+def test_staff_without_permissions_are_told_whom_to_ask(chief: Client) -> None:
+    assert "no permissions yet" not in chief.get("/admin/", **BROWSER).content.decode()
+    clerk = Client()
+    clerk.force_login(User.objects.create_user("clerk", is_staff=True))
+    assert "You have no permissions yet" in clerk.get("/admin/", **BROWSER).content.decode()
 
 
 @pytest.mark.parametrize(
