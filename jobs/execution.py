@@ -99,7 +99,9 @@ def handle(kind: Kind, work: Work, params: object) -> Outcome:
     except SoftTimeLimitExceeded:
         return too_long(kind)
     except Exception as error:  # the boundary: row and log keep it
-        log.warning("job %s (%s) failed", work.job_id, kind.name, exc_info=error)
+        # What everyone may read was expected: its sentence is enough.
+        fault = None if isinstance(error, (JobError, *kind.shown)) else error
+        log.warning("job %s (%s) failed: %s", work.job_id, kind.name, error, exc_info=fault)
         return failure(error, shown=kind.shown)
 
 

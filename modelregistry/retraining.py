@@ -48,6 +48,16 @@ class Retrained:
     trained_rows: int
     heldout_rows: int
 
+    @property
+    def caveat(self) -> str:
+        """Why the comparison may be unfair to the new version; empty where it is not."""
+        if self.version.heldout_sha256 == self.before.heldout_sha256:
+            return ""
+        return (
+            f"Version {self.before.number} may have been fitted on some of the held-out rows: "
+            "its figures may be too good."
+        )
+
 
 def retrain(
     *,
@@ -57,7 +67,7 @@ def retrain(
     actor: User | None,
     step: Callable[[str], None],
 ) -> Retrained:
-    """Learn from `lesson`, or again from the rows that the version before was trained on.
+    """Learn from `lesson`, or from the rows that were handed in with the version before.
 
     A second attempt of the same job completes the version that the first has registered. `step`
     hears which of STEPS begins. Raises NotRetrainable, UnknownModel, UnknownVersion, RefusedFile,
@@ -69,7 +79,8 @@ def retrain(
     from modelregistry.ingestion.refitting import load_measurable  # noqa: PLC0415
 
     before = ModelVersion.objects.exclude(job_id=job_id).find(model_name)
-    champion = load_measurable(_source_of(before))
+    check_retrainable(before, taught=lesson is not None)
+    champion = load_measurable(services.store().read(before.source_sha256))
     version = ModelVersion.objects.made_by(job_id)
     trained = _train(before, champion, lesson, step) if version is None else _registered(version)
     step("measure")
@@ -86,16 +97,33 @@ def retrain(
     )
 
 
+def check_retrainable(version: ModelVersion, *, taught: bool) -> None:
+    """Raises NotRetrainable where it has no estimator, or no rows though none are given."""
+    if version.format == ModelVersion.Format.ONNX:
+        raise NotRetrainable(
+            f"{version} came as ONNX: there is no estimator to fit anew. {_how_to(version)}"
+        )
+    if not taught:
+        _taught(version)
+
+
 def take_back(job_id: uuid.UUID) -> None:
     """Withdraw the version of a job that ended before it was complete."""
     if version := ModelVersion.objects.made_by(job_id):
         ModelVersion.objects.withdraw(version)
 
 
-def _source_of(version: ModelVersion) -> bytes:
-    if version.format == ModelVersion.Format.ONNX:
-        raise NotRetrainable(f"{version} came as ONNX: there is no estimator to fit anew.")
-    return services.store().read(version.source_sha256)
+def _taught(version: ModelVersion) -> Rows:
+    """The rows that were handed in with it, and their targets. Raises DamagedArtifact."""
+    rows = services.sample_rows(version)
+    if rows is None or rows.targets is None:
+        raise NotRetrainable(f"{version} keeps no rows with targets. {_how_to(version)}")
+    return rows
+
+
+def _how_to(version: ModelVersion) -> str:
+    command = f"manage.py register_model FILE.skops --model {version.model.name}"
+    return f"Hand in rows to learn from: {command} --samples FILE.csv --target COLUMN."
 
 
 def _train(
@@ -136,12 +164,8 @@ def _given(before: ModelVersion, lesson: Lesson) -> tuple[Rows, Rows]:
 
 
 def _stored(before: ModelVersion) -> tuple[Rows, Rows]:
-    """What the version before was trained on, and the rows held out then, if any were."""
-    files = services.store()
-    samples = kept_rows(files, before.samples_sha256)
-    heldout = kept_rows(files, before.heldout_sha256)
-    if samples is None or samples.targets is None:
-        raise NotRetrainable(f"{before} came without training rows and targets: give some.")
+    """What was handed in with the version before, and the rows held out then, if any were."""
+    samples, heldout = _taught(before), kept_rows(services.store(), before.heldout_sha256)
     if heldout is None or heldout.targets is None:
         return _split(samples)
     return samples, heldout

@@ -12,7 +12,13 @@ from msgspec import Meta
 from jobs.errors import WrongParams
 from jobs.kinds import Kind, Subject, Work, record
 from modelregistry import services
-from modelregistry.errors import RegistryError, UnknownModel, UnknownVersion
+from modelregistry.errors import (
+    DamagedArtifact,
+    NotRetrainable,
+    RegistryError,
+    UnknownModel,
+    UnknownVersion,
+)
 from modelregistry.formats.rows import Scalar
 from modelregistry.models import ModelVersion, RegisteredModel
 from modelregistry.retraining import (
@@ -20,6 +26,7 @@ from modelregistry.retraining import (
     STEPS,
     Lesson,
     Retrained,
+    check_retrainable,
     retrain,
     take_back,
 )
@@ -36,7 +43,7 @@ Target = int | float | str
 
 
 class RetrainParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Without rows the model learns again from those of its champion."""
+    """Without rows it learns from those handed in with its champion, or newest version."""
 
     model: str
     rows: LessonRows | None = None
@@ -93,7 +100,11 @@ def run_retrain(work: Work, params: RetrainParams) -> dict[str, object]:
     return {
         **_version_facts(done.version),
         "metrics": done.version.metrics,
-        "champion": {"version": done.before.number, "metrics": done.metrics_before},
+        "champion": {
+            "version": done.before.number,
+            "metrics": done.metrics_before,
+            "note": done.caveat,
+        },
         "trained_rows": done.trained_rows,
         "heldout_rows": done.heldout_rows,
     }
@@ -136,9 +147,7 @@ def _comparison(done: Retrained) -> str:
         f"{done.version} is registered: {new} on {done.heldout_rows} held-out rows; "
         f"version {done.before.number}: {old} on the same rows."
     )
-    if done.version.heldout_sha256 == done.before.heldout_sha256:
-        return text
-    return f"{text} It may have been fitted on some of them."
+    return f"{text} {done.caveat}".rstrip()
 
 
 def _owner(work: Work) -> User | None:
@@ -146,8 +155,17 @@ def _owner(work: Work) -> User | None:
 
 
 def _model_page(params: RetrainParams) -> Subject:
+    """Its page, where it can be retrained. Raises WrongParams."""
     with named_or_wrong():
-        return model_page(RegisteredModel.objects.named(params.model))
+        model = RegisteredModel.objects.named(params.model)
+        version = ModelVersion.objects.find(params.model)
+    try:
+        check_retrainable(version, taught=params.rows is not None)
+    except NotRetrainable as error:
+        raise WrongParams(str(error)) from error
+    except DamagedArtifact:
+        pass  # not the asker's fault: the job fails and says so
+    return model_page(model)
 
 
 def _version_page(params: ConvertParams) -> Subject:
@@ -168,7 +186,7 @@ def named_or_wrong() -> Iterator[None]:
     except UnknownModel as error:
         raise WrongParams("There is no model of this name.") from error
     except UnknownVersion as error:
-        raise WrongParams("The model has no version of this number.") from error
+        raise WrongParams("The model has no such version.") from error
 
 
 def retrain_message(

@@ -3,15 +3,19 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from modelregistry.admin.reading import ReadOnly
+from modelregistry.admin.reading import ReadOnly, named
 from modelregistry.models import AliasChange
 
 
 @admin.register(AliasChange)
 class PromotionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    list_display = ("at", "model", "alias", "version", "previous", "actor", "reason")
+    list_display = ("at", "model", "alias", "version", "previous", "who", "reason")
     list_select_related = ("model", "version__model", "previous__model", "actor")
     list_filter = ("alias", ("model", admin.RelatedOnlyFieldListFilter))
     search_fields = ("model__name", "reason", "actor__username")
     search_help_text = "Search by model, reason or who did it"
     empty_hint = "Every promotion is listed here: who let which version serve, when and why."
+
+    @admin.display(description="Actor", ordering="actor__username")
+    def who(self, change: AliasChange) -> str:
+        return named(change.actor)

@@ -37,6 +37,11 @@ def acting(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
 
 
+def named(user: User | None) -> str:
+    """Who did it: without a user it was done by command, on the machine itself."""
+    return user.get_username() if user else "the operator"
+
+
 def badge(text: str, colour: str) -> SafeString:
     """A word on a coloured ground, readable in light and dark."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})

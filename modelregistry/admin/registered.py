@@ -13,18 +13,25 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import BaseDialogForm
 
-from modelregistry.admin.reading import ReadOnly, badge, parity_badge, state_badge
+from modelregistry.admin.reading import ReadOnly, badge, named, parity_badge, state_badge
 from modelregistry.admin.starting import button, may_start
-from modelregistry.models import AliasChange, ModelVersion, RegisteredModel
+from modelregistry.models import CHAMPION, AliasChange, ModelVersion, RegisteredModel
 from modelregistry.panels import ModelAction, model_actions, register_action
 from modelregistry.tasks import CONVERT, RETRAIN, conversion_of
 
 REGISTER = "manage.py register_model FILE --model NAME --promote"
 
 
+def version_link(version: ModelVersion) -> SafeString:
+    address = reverse("admin:modelregistry_modelversion_change", args=(version.pk,))
+    return format_html(
+        '<a class="font-semibold underline" href="{}">version {}</a>', address, version.number
+    )
+
+
 class VersionInline(ReadOnly, TabularInline):  # type: ignore[misc]  # unfold has no types
     model = ModelVersion
-    fields = ("version", "state_shown", "runtime", "parity_shown", "created_at", "created_by")
+    fields = ("version", "state_shown", "runtime", "parity_shown", "created_at", "creator")
     readonly_fields = fields
     ordering = ("-number",)
     per_page = 20
@@ -37,10 +44,7 @@ class VersionInline(ReadOnly, TabularInline):  # type: ignore[misc]  # unfold ha
 
     @admin.display(description="Version")
     def version(self, version: ModelVersion) -> SafeString:
-        address = reverse("admin:modelregistry_modelversion_change", args=(version.pk,))
-        link = format_html(
-            '<a class="font-semibold underline" href="{}">version {}</a>', address, version.number
-        )
+        link = version_link(version)
         serves: bool = version.serves  # type: ignore[attr-defined]  # annotated
         return format_html("{} {}", link, badge("champion", "info")) if serves else link
 
@@ -52,11 +56,15 @@ class VersionInline(ReadOnly, TabularInline):  # type: ignore[misc]  # unfold ha
     def parity_shown(self, version: ModelVersion) -> SafeString:
         return parity_badge(version)
 
+    @admin.display(description="Created by")
+    def creator(self, version: ModelVersion) -> str:
+        return named(version.created_by)
+
 
 class PromotionInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = AliasChange
     verbose_name_plural = "promotions"
-    fields = ("at", "alias", "version", "previous", "actor", "reason")
+    fields = ("at", "alias", "version", "previous", "who", "reason")
     readonly_fields = fields
     per_page = 20
     hide_title = True
@@ -66,6 +74,10 @@ class PromotionInline(ReadOnly, TabularInline):  # type: ignore[misc]
         rows: QuerySet[AliasChange] = super().get_queryset(request)
         return rows.select_related("model", "version__model", "previous__model", "actor")
 
+    @admin.display(description="Actor")
+    def who(self, change: AliasChange) -> str:
+        return named(change.actor)
+
 
 @admin.register(RegisteredModel)
 class RegisteredModelAdmin(ModelAdmin):  # type: ignore[misc]
@@ -73,8 +85,8 @@ class RegisteredModelAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ("task", "visibility")
     search_fields = ("name", "description")
     search_help_text = "Search by name or description"
-    fields = ("name", "task", "description", "visibility", "champion", "created_at")
-    readonly_fields = ("name", "task", "champion", "created_at")
+    fields = ("name", "task", "description", "visibility", "champion_page", "created_at")
+    readonly_fields = ("name", "task", "champion_page", "created_at")
     inlines = (VersionInline, PromotionInline)
     empty_hint = f"A model begins with its first version. Register one with: {REGISTER}"
 
@@ -105,6 +117,11 @@ class RegisteredModelAdmin(ModelAdmin):  # type: ignore[misc]
     def champion(self, model: RegisteredModel) -> str:
         return str(model.champion or "none")  # type: ignore[attr-defined]  # annotated
 
+    @admin.display(description="Champion")
+    def champion_page(self, model: RegisteredModel) -> str:
+        version = ModelVersion.objects.filter(model=model, aliases__name=CHAMPION).first()
+        return version_link(version) if version else "none"
+
     @admin.display(description="Versions", ordering="version_count")
     def version_count(self, model: RegisteredModel) -> int:
         return model.version_count  # type: ignore[attr-defined,no-any-return]
@@ -132,8 +149,9 @@ register_action(
         kind=RETRAIN,
         label="Retrain",
         question=(
-            "A worker fits the model anew on the rows it was trained on, measures it beside the "
-            "version that serves, and registers a new version. You decide whether that one serves."
+            "A worker fits the model anew on the rows that were handed in with the version that "
+            "serves, or with the newest where none does (its page says how many), measures both, "
+            "and registers a new version. You decide whether that one serves."
         ),
         icon="model_training",
         form=BaseDialogForm,

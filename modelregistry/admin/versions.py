@@ -1,10 +1,11 @@
 """Versions: what each takes and gives, the proof of its parity, and the two things one can do."""
 
 import json
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
@@ -18,7 +19,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from jobs.models import Job
 from modelregistry import services
-from modelregistry.admin.reading import ReadOnly, acting, badge, parity_badge, state_badge
+from modelregistry.admin.reading import (
+    ReadOnly,
+    acting,
+    badge,
+    named,
+    parity_badge,
+    state_badge,
+)
 from modelregistry.admin.registered import REGISTER
 from modelregistry.admin.starting import back_to, found, job_link, start
 from modelregistry.conversion.parity import TOLERANCE, in_words
@@ -40,7 +48,7 @@ class PromotionForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no type
 class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = (
         "__str__", "state_shown", "serves", "runtime", "parity_shown", "size", "created_at",
-        "created_by",
+        "creator",
     )  # fmt: skip
     list_filter = ("state", "runtime", ("model", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("model", "created_by")
@@ -50,13 +58,21 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     actions_detail = ("convert_version", "promote_version")
     empty_hint = f"Register the first version with: {REGISTER}"
     fieldsets = (
-        (None, {"fields": ("model", "number", "state_shown", "serves", "runtime", "reason")}),
+        (None, {"fields": ("model", "number", "state_shown", "serves", "runtime", "why_not_onnx")}),
         ("Signature", {"fields": ("signature_shown", "classes_shown", "example")}),
         ("Parity", {"fields": ("parity_summary",)}),
         ("Metrics", {"fields": ("metrics_shown",)}),
         ("Artifacts", {"fields": ("format", "source", "onnx", "libraries")}),
-        ("Origin", {"fields": ("created_at", "created_by", "job")}),
+        ("Origin", {"fields": ("created_at", "creator", "job", "rows_kept")}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Why there is no ONNX form is said where there is none."""
+        if isinstance(obj, ModelVersion) and obj.reason:
+            return self.fieldsets
+        (title, options), *others = self.fieldsets
+        fields = tuple(name for name in options["fields"] if name != "why_not_onnx")
+        return ((title, {"fields": fields}), *others)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return ModelVersion.objects.select_related("model", "created_by").with_serving()
@@ -155,6 +171,16 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def parity_shown(self, version: ModelVersion) -> SafeString:
         return parity_badge(version)
 
+    @admin.display(description="Why not ONNX")
+    def why_not_onnx(self, version: ModelVersion) -> SafeString:
+        return format_html(
+            "<p>No ONNX form of this version answers as its source does, so none is kept. "
+            "It serves in scikit-learn: the same answers, more slowly.</p>"
+            '<details class="mt-2"><summary class="cursor-pointer">What was tried</summary>'
+            "{}</details>",
+            version.reason,
+        )
+
     @admin.display(description="Size")
     def size(self, version: ModelVersion) -> str:
         return filesizeformat(version.size_bytes)
@@ -183,7 +209,7 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="On held-out rows")
     def metrics_shown(self, version: ModelVersion) -> str:
         found = _listed({name: f"{value:.4g}" for name, value in version.metrics.items()})
-        return found or "no held-out rows with targets"
+        return found or "not measured: no rows were held out"
 
     @admin.display(description="Source")
     def source(self, version: ModelVersion) -> SafeString:
@@ -199,6 +225,22 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def job(self, version: ModelVersion) -> str:
         job = Job.objects.filter(pk=version.job_id).first() if version.job_id else None
         return job_link(job, job.kind) if job else "a file that was handed in"
+
+    @admin.display(description="Rows to retrain on")
+    def rows_kept(self, version: ModelVersion) -> str:
+        try:
+            rows = services.sample_rows(version)
+        except RegistryError as error:
+            return str(error)
+        if rows is None:
+            return "none were handed in"
+        if rows.targets is None:
+            return f"none: {len(rows)} were handed in without targets"
+        return f"{len(rows)}, handed in with the version"
+
+    @admin.display(description="Created by", ordering="created_by__username")
+    def creator(self, version: ModelVersion) -> str:
+        return named(version.created_by)
 
     @admin.display(description="Libraries")
     def libraries(self, version: ModelVersion) -> str:

@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 from jobs.errors import NotJson, ResultTooLarge
-from jobs.execution import UNSEEN, failure, storable
+from jobs.execution import LARGEST_RESULT, UNSEEN, failure, handle, storable
+from jobs.kinds import find
 from tests.jobs.kinds_for_tests import Refused
 
 
@@ -34,9 +35,10 @@ def test_what_json_or_a_database_cannot_hold_is_refused(result: object) -> None:
 
 
 def test_a_result_over_the_limit_is_refused_with_its_size() -> None:
-    assert storable("x" * 999_998) == "x" * 999_998
-    with pytest.raises(ResultTooLarge, match="1,000,001 bytes"):
-        storable("x" * 999_999)
+    longest = "x" * (LARGEST_RESULT - 2)  # its quotes count too
+    assert storable(longest) == longest
+    with pytest.raises(ResultTooLarge, match=f"{LARGEST_RESULT + 1:,} bytes"):
+        storable(f"{longest}x")
 
 
 def test_only_listed_exceptions_speak_to_everyone() -> None:
@@ -45,3 +47,26 @@ def test_only_listed_exceptions_speak_to_everyone() -> None:
     unseen = failure(Refused("/etc/secret"), shown=())
     assert (unseen.code, unseen.detail) == ("failed", UNSEEN)
     assert "/etc/secret" in unseen.traceback
+
+
+def test_a_refusal_is_one_line_of_the_log_and_a_fault_has_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name, said in (("refuse_task", "Too late."), ("stumble_task", "secret")):
+        kind = find(name)
+        assert handle(kind, Idle(), {"words": said}).state == "failed"
+    refused, fault = caplog.records
+    assert refused.getMessage().endswith("(refuse_task) failed: Too late.")
+    assert (refused.exc_info, fault.exc_info is None) == (None, False)
+
+
+class Idle:
+    """Stands for a job at work whose words nobody keeps."""
+
+    job_id, attempt, owner_id = uuid.uuid4(), 1, None
+
+    def progress(self, done: int, total: int, stage: str = "") -> None:
+        pass
+
+    def log(self, message: str, level: str = "info") -> None:
+        pass

@@ -1,5 +1,7 @@
 """Buttons on the pages of models and versions start jobs, each with its permission."""
 
+from collections.abc import Callable
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
@@ -8,12 +10,15 @@ from django.test import Client
 from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
+from jobs import execution
+from jobs.kinds import find
 from jobs.models import Job
 from jobs.services import submit
 from modelregistry import services
+from modelregistry.formats.rows import Rows
 from modelregistry.models import ModelVersion
 from modelregistry.panels import ModelAction, register_action
-from tests.modelregistry.trained import onnx_version, tree_version
+from tests.modelregistry.trained import ROWS, TARGETS, onnx_version, tree_file, tree_version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 SUBMITTED = {"_form_submitted": "on"}
@@ -30,6 +35,16 @@ PERMISSIONS = {
 def chief(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("chief"))
     return client
+
+
+def bare_version() -> ModelVersion:
+    return services.register_version(model_name="plants", data=tree_file(), create_missing=True)
+
+
+def unlabelled_version() -> ModelVersion:
+    return services.register_version(
+        model_name="plants", data=tree_file(), samples=Rows.of(ROWS), create_missing=True
+    )
 
 
 def clerk(*permissions: str) -> Client:
@@ -125,6 +140,46 @@ def test_what_cannot_be_converted_starts_nothing_and_says_why(chief: Client) -> 
     answer = chief.post(button(onnx_version(), "convert_model_task"), SUBMITTED)
     assert said(answer) == "foreign:1 came as ONNX: there is nothing to convert."
     assert not Job.objects.exists()
+
+
+FLAGS = "--samples FILE.csv --target COLUMN."
+
+
+@pytest.mark.parametrize(
+    ("register", "because"),
+    [
+        (onnx_version, "foreign:1 came as ONNX: there is no estimator to fit anew."),
+        (unlabelled_version, "plants:1 keeps no rows with targets."),
+        (bare_version, "plants:1 keeps no rows with targets."),
+    ],
+)
+def test_what_cannot_be_retrained_starts_nothing_and_names_the_flags(
+    chief: Client, register: Callable[[], ModelVersion], because: str
+) -> None:
+    version = register()
+    answer = chief.post(button(version, "retrain_model_task"), SUBMITTED)
+    assert said(answer).startswith(because)
+    assert said(answer).endswith(FLAGS)
+    body = {"kind": "retrain_model_task", "params": {"model": version.model.name}}
+    refused = chief.post("/api/v1/jobs/", body, content_type="application/json")
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == said(answer)
+    assert not Job.objects.exists()
+
+
+def test_rows_that_come_along_teach_a_model_that_has_none() -> None:
+    version = bare_version()
+    lesson = {"rows": ROWS.tolist(), "target": TARGETS.tolist()}
+    submit(kind="retrain_model_task", params={"model": version.model.name, **lesson})
+    assert Job.objects.get().state == "queued"
+
+
+def test_rows_that_are_damaged_are_told_by_the_job() -> None:
+    version = tree_version()
+    services.store().path(version.samples_sha256).write_bytes(b"damaged")
+    job = submit(kind="retrain_model_task", params={"model": "plants"})
+    assert execution.run(job, find(job.kind), worker="here:1")
+    assert (job.state, job.error_code) == ("failed", "damaged_artifact")
 
 
 def test_a_load_out_of_bounds_is_refused_in_the_dialog(chief: Client) -> None:

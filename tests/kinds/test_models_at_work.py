@@ -83,7 +83,9 @@ def test_a_retrained_iris_serves_once_it_is_promoted(
         "onnx",
         "match",
     )
-    assert result["champion"] == {"version": 1, "metrics": {"accuracy": 0.0}}
+    champion = result["champion"]
+    assert (champion["version"], champion["metrics"]) == (1, {"accuracy": 0.0})
+    assert champion["note"].startswith("Version 1 may have been fitted on some of the held-out")
     assert answered(stack) == [0]
     promote_in_admin(stack, str(version_id(stack, result["version"])))
     until(lambda: answered(stack) == [7], 1, "the retrained version answers")
@@ -161,9 +163,6 @@ def test_a_model_that_asks_for_a_key_is_tested_with_one_that_is_gone_afterwards(
     assert result["successful"] == 50, result["failed"]
     left = "from mlapi.models import ApiKey;print(ApiKey.objects.filter(name='load test').count())"
     assert manage(stack.data_dir, "shell", "-v0", "-c", left).stdout.strip() == "0"
-    unlearnt = finished(stack, submitted(stack, "retrain_model_task", {"model": secretive}))
-    assert (unlearnt["state"], unlearnt["error"]["code"]) == ("failed", "not_retrainable")
-    assert "came without training rows and targets: give some." in unlearnt["error"]["detail"]
 
 
 def test_a_load_test_can_be_cancelled_on_its_way(stack: Stack) -> None:

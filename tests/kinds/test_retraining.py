@@ -94,6 +94,16 @@ def test_rows_that_were_held_out_before_measure_again() -> None:
     assert done.version.metrics["r2"] == pytest.approx(done.metrics_before["r2"])
 
 
+def test_it_is_said_where_the_champion_may_have_been_fitted_on_the_rows_it_is_measured_on() -> None:
+    tree_version()
+    done = retrained()
+    assert done.caveat == (
+        "Version 1 may have been fitted on some of the held-out rows: its figures may be too good."
+    )
+    services.promote(version=done.version)
+    assert retrained().caveat == ""  # those rows were held out from the champion too
+
+
 def test_given_rows_are_learnt_instead_of_the_stored_ones() -> None:
     tree_version()
     done = retrained(lesson=lesson(60))
@@ -172,7 +182,7 @@ def test_a_model_that_came_as_onnx_has_nothing_to_fit_anew() -> None:
 
 def test_a_version_without_training_rows_asks_for_some() -> None:
     services.register_version(model_name="plants", data=tree_file(), create_missing=True)
-    with pytest.raises(NotRetrainable, match="give some"):
+    with pytest.raises(NotRetrainable, match="plants:1 keeps no rows with targets"):
         retrained()
     assert retrained(lesson=lesson()).version.number == 2
 

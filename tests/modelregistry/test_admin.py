@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from modelregistry import services
+from modelregistry.formats.rows import Rows
 from modelregistry.models import Alias, AliasChange, ModelVersion
-from tests.modelregistry.trained import centroid_version, tree_version
+from tests.modelregistry.trained import ROWS, centroid_version, tree_file, tree_version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 MODELS = reverse("admin:modelregistry_registeredmodel_changelist")
@@ -99,6 +100,33 @@ def test_a_version_with_one_form_says_that_nothing_was_compared(chief: Client) -
     shown = text(page(chief, detail(centroid_version())))
     assert "not compared" in shown
     assert "NearestCentroid" in shown
+
+
+def test_why_there_is_no_onnx_form_is_said_in_plain_words_where_there_is_none(
+    chief: Client,
+) -> None:
+    shown = text(page(chief, detail(centroid_version("stays"))))
+    assert "Why not ONNX No ONNX form of this version answers as its source does" in shown
+    assert "What was tried The step NearestCentroid cannot be expressed" in shown
+    assert "Why not ONNX" not in text(page(chief, detail(tree_version("goes"))))
+
+
+def test_a_version_says_how_many_rows_it_would_be_retrained_on(chief: Client) -> None:
+    assert "150, handed in with the version" in text(page(chief, detail(tree_version())))
+    kept = {None: "none were handed in", Rows.of(ROWS): "none: 150 were handed in without targets"}
+    for rows, words in kept.items():
+        version = services.register_version(model_name="plants", data=tree_file(), samples=rows)
+        assert f"Rows to retrain on {words}" in text(page(chief, detail(version)))
+
+
+def test_what_was_done_by_command_was_done_by_the_operator(chief: Client) -> None:
+    version = tree_version()
+    services.promote(version=version, reason="by hand")
+    address = reverse("admin:modelregistry_registeredmodel_change", args=(version.model_id,))
+    for where in (VERSIONS, HISTORY, detail(version)):
+        assert text(page(chief, where)).count("the operator") == 1
+    assert text(page(chief, address)).count("the operator") == 2
+    assert "not measured: no rows were held out" in text(page(chief, detail(version)))
 
 
 def test_nothing_of_a_version_can_be_edited_added_or_deleted(chief: Client) -> None:
@@ -253,4 +281,5 @@ def test_a_models_page_links_to_its_versions_and_marks_the_champion(chief: Clien
     shown = page(chief, address)
     assert detail(first) in shown
     assert "version 2 champion" in text(shown)
+    assert shown.count(f'href="{detail(second)}"') == 3  # champion, version, and promotion
     assert "version 1 champion" not in text(shown)

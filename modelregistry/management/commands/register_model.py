@@ -19,11 +19,18 @@ class Command(BaseCommand):
     help = "Register a .skops or .onnx file as a new version of a model, made if it is missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="the model: .skops, or .onnx")
         parser.add_argument("--model", required=True, help="the model's name")
         parser.add_argument("--promote", action="store_true", help="let it serve at once")
-        parser.add_argument("--samples", type=Path, help="CSV rows to prove the conversion on")
-        parser.add_argument("--target", help="the column of the CSV that holds expected answers")
+        parser.add_argument(
+            "--samples",
+            type=Path,
+            help="CSV rows to prove the conversion on; kept, as a retraining learns from them",
+        )
+        parser.add_argument(
+            "--target",
+            help="the column of the CSV with the expected answers; needed to retrain the model",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         with one_line_errors():

@@ -13,8 +13,9 @@ from modelregistry.tasks import RETRAIN
 
 class Command(BaseCommand):
     help = (
-        "Start a job that fits a model anew on the rows its champion was trained on, measures both "
-        "and registers a new version, which serves once it is promoted. Prints the job's id alone."
+        "Start a job that fits a model anew on the rows that were handed in with its champion "
+        "(register_model --samples FILE --target COLUMN), measures both and registers a new "
+        "version, which serves once it is promoted. Prints the job's id alone."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
