@@ -134,6 +134,7 @@ def _fitting(rows: Rows, columns: tuple[str, ...]) -> Rows:
     if len(rows.columns) != len(columns):
         raise FormatError(
             f"the sample rows have {len(rows.columns)} columns, the model takes {len(columns)}."
+            f"{_one_too_many(rows.columns, columns)}"
         )
     if columns == numbered(len(columns)) or rows.columns == columns:
         return rows
@@ -143,3 +144,15 @@ def _fitting(rows: Rows, columns: tuple[str, ...]) -> Rows:
     order = [rows.columns.index(name) for name in columns]
     values = tuple(tuple(row[index] for index in order) for row in rows.values)
     return Rows(columns=columns, values=values, targets=rows.targets)
+
+
+def _one_too_many(given: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """Which column may be the target; of a model without names it is most likely the last."""
+    if len(given) != len(wanted) + 1:
+        return ""
+    unknown = [name for name in given if name not in wanted]
+    extra = (unknown[0] if len(unknown) == 1 else given[-1])[:64]
+    return (
+        f" If {extra} holds the expected answers, name it as the target (register_model --target "
+        f"{extra}); else leave out the column too many."
+    )

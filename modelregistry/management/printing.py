@@ -1,6 +1,7 @@
 """How the registry's commands print versions and proofs, and say what went wrong in one line."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,20 @@ from modelregistry.models import ModelVersion
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """What the registry refuses ends the command with its message and exit code 1."""
+def told_once() -> Iterator[None]:
+    """What the registry refuses ends the command with its message and exit code 1.
+
+    The registry's log is silent below warnings: the command prints the same.
+    """
+    log = logging.getLogger("modelregistry")
+    level = log.level
+    log.setLevel(logging.WARNING)
     try:
         yield
     except (RegistryError, FormatError) as error:
         raise CommandError(str(error)) from error
+    finally:
+        log.setLevel(level)
 
 
 def read_file(path: Path) -> bytes:

@@ -13,6 +13,9 @@ from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
 from modelregistry.formats.onnx_format import open_onnx
+from modelregistry.formats.rows import Rows
+from modelregistry.formats.runtime import FormatError
+from modelregistry.ingestion.opening import describe_estimator
 from modelregistry.models import Alias, ModelVersion, RegisteredModel
 from tests.modelregistry.trained import (
     ROWS,
@@ -71,6 +74,27 @@ def test_a_file_is_registered_and_promoted(folder: Path) -> None:
     assert [live.version for live in Alias.objects.champions()] == [1]
 
 
+def test_the_column_that_a_model_does_not_know_by_name_may_be_its_target() -> None:
+    tree = DecisionTreeClassifier().fit(*load_iris(return_X_y=True))
+    tree.feature_names_in_ = np.array(list("abcd"), dtype=object)
+    rows = Rows.of(np.ones((3, 5)), columns=("kind", *"abcd"))
+    with pytest.raises(FormatError, match="If kind holds the expected answers"):
+        describe_estimator(tree, samples=rows)
+
+
+def test_what_a_command_prints_is_not_logged_beside_it(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run("register_model", folder / "tree.skops", "--model", "plants", "--promote")
+    run("promote_model", "plants:1")
+    run("convert_onnx", "plants:1")
+    assert caplog.records == []
+    tree_version("others")  # what is not told by a command is logged as ever
+    assert [record.getMessage() for record in caplog.records] == [
+        "others:1 registered by the operator"
+    ]
+
+
 def test_content_counts_and_not_the_name(folder: Path) -> None:
     run("register_model", folder / "named-wrongly.onnx", "--model", "plants")
     run("register_model", folder / "tree.onnx", "--model", "plants")
@@ -101,7 +125,7 @@ def test_a_pickle_is_refused_with_the_two_lines(folder: Path, name: str) -> None
         (["register_model", "tree.skops", "--model", "m", "--samples", "no.csv"], "No such file"),
         (
             ["register_model", "tree.skops", "--model", "m", "--samples", "rows.csv"],
-            "have 5 columns, the model takes 4",
+            "have 5 columns, the model takes 4. If kind holds the expected answers, name it as",
         ),
         (["promote_model", "plants"], "Name the version"),
         (["promote_model", "plants:1"], "There is no model plants"),

@@ -16,11 +16,11 @@ from modelregistry.ingestion.source import Source
 from modelregistry.intake.recognise import recognise
 from modelregistry.management.arguments import VersionReference, version_reference
 from modelregistry.management.printing import (
-    one_line_errors,
     parity_json,
     parity_lines,
     read_file,
     read_rows,
+    told_once,
 )
 from modelregistry.models import ModelVersion
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         _check_arguments(options)
-        with one_line_errors():
+        with told_once():
             done = _convert_file(options) if options["file"] else _convert_version(options)
         if options["json"]:
             self.stdout.write(parity_json(done.parity, done.reason, **done.names))

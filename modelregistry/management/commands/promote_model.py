@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from modelregistry import services
 from modelregistry.management.arguments import version_reference
-from modelregistry.management.printing import one_line_errors
+from modelregistry.management.printing import told_once
 from modelregistry.models import ModelVersion
 
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         reference = options["version"]
-        with one_line_errors():
+        with told_once():
             version = ModelVersion.objects.find(reference.model, reference.required_number())
             services.promote(version=version, reason=options["reason"])
         self.stdout.write(f"{version} serves now.")

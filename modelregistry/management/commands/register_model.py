@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand
 
 from modelregistry import services
 from modelregistry.management.printing import (
-    one_line_errors,
     read_file,
     read_rows,
     summary_line,
+    told_once,
 )
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        with one_line_errors():
+        with told_once():
             version = services.register_version(
                 model_name=options["model"],
                 data=read_file(options["file"]),
