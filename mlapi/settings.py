@@ -219,6 +219,7 @@ if ENV.behind_tls:
 # --- Language and time
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "mlapi.locale"
 USE_I18N = False
 USE_TZ = True
 
@@ -250,7 +251,7 @@ INDIGO = {
 UNFOLD = {
     "SITE_TITLE": "mlapi",
     "SITE_HEADER": "mlapi",
-    "SITE_SUBHEADER": "models, predictions, jobs",
+    "SITE_SUBHEADER": "models, predictions, jobs; times are UTC",
     "SITE_SYMBOL": "model_training",
     "SITE_URL": "/",
     "SITE_FAVICONS": [

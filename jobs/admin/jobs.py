@@ -33,6 +33,10 @@ from jobs.models import Job
 EMPTY = "Jobs show up here by themselves: queued predictions, retraining, conversion, load tests."
 
 
+class Pages(InfinitePaginator):  # type: ignore[misc]  # unfold has no types
+    template_name = "admin/jobs/pages.html"
+
+
 @admin.register(Job)
 class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     list_display = (
@@ -48,7 +52,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     search_help_text = "Search by id, or the beginning of one"
     sortable_by = ("created",)
     show_full_result_count = False
-    paginator = InfinitePaginator
+    paginator = Pages
     actions = ("cancel_selected", "retry_selected")
     empty_hint = EMPTY
 
@@ -177,7 +181,8 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     @admin.display(description="Job")
     def title(self, job: Job) -> SafeString:
-        return format_html('<span data-job="{}">{}</span>', job.pk, job.title)
+        words = '<span data-job="{}">{}</span> <small class="job-id">{}</small>'
+        return format_html(words, job.pk, job.title, str(job.pk)[:8])
 
     @admin.display(description="State")
     def state_shown(self, job: Job) -> SafeString:

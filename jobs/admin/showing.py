@@ -66,7 +66,7 @@ def moment(at: datetime | None) -> SafeString:
     """A time to the second, as a machine reads it too."""
     if at is None:
         return format_html("{}", NOTHING)
-    words = date_format(at, "Y-m-d H:i:s")
+    words = date_format(at, "DATETIME_FORMAT")
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), words)
 
 

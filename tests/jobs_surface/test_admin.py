@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.formats import date_format
 
 from jobs.models import Job
 from tests.jobs_surface.rows import failed, finished, job_of, person, signed_in
@@ -37,6 +38,35 @@ def test_the_list_says_state_and_times_in_words(viewer: Client) -> None:
 
     for words in ("Predict one row", "succeeded", "fit, 4 of 4", "2.00 s", "1 min 30 s", "ann"):
         assert words in html
+
+
+def test_the_list_shows_ids_and_links_to_other_pages_where_there_are_any(viewer: Client) -> None:
+    ann = person("ann")
+    jobs = [finished(ann) for _ in range(50)]
+    full = page(viewer, LIST)
+    one = page(viewer, f"{LIST}?q={jobs[0].pk}")
+
+    assert str(jobs[0].pk)[:8] in re.findall(r'class="job-id">(\w+)<', one)
+    assert ("Next" in full, "Next" in one) == (True, False)
+
+
+def test_a_cancelled_job_is_no_error(viewer: Client) -> None:
+    told = {"error_code": "cancelled", "error_detail": "Cancelled by ann."}
+    job = finished(person("ann"), state="cancelled", **told)
+    html = page(viewer, f"{LIST}{job.pk}/change/")
+
+    assert '<section class="job-box" aria-label="Cancelled">' in html
+    assert "Cancelled by ann." in html
+    assert "job-error" not in html
+
+
+def test_times_have_one_form_and_their_zone_is_said(viewer: Client) -> None:
+    job = finished(person("ann"))
+    html = page(viewer, f"{LIST}{job.pk}/change/")
+
+    assert f"{job.created_at:%Y-%m-%d %H:%M:%S}</time>" in html
+    assert "times are UTC" in html
+    assert date_format(job.created_at, "DATETIME_FORMAT") in html
 
 
 def test_the_list_is_narrowed_by_state_kind_owner_and_the_beginning_of_an_id(

@@ -33,17 +33,25 @@ def read(codec: NativeCodec, value: object) -> NativeRequest:
     return codec.request(json.dumps(value).encode())
 
 
+KNOWN = "tenure, contract type, calls"
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
         (
             {"rows": [{"tenure": 1, "secret": 2}]},
-            "rows[0]: has a column this model does not know; it takes tenure, contract type, calls.",
+            f"rows[0]: has a column this model does not know; it takes {KNOWN}.",
         ),
         ({"rows": [{"tenure": 1, "calls": 2}]}, "rows[0]: `contract type` is missing."),
         ({"rows": []}, "rows: expected at least one row."),
-        ({"rows": [[1, "a", 2]], "columns": {"tenure": [1], "contract type": ["a"], "calls": [2]}},
-         'The body must have either "rows" or "columns", not both.'),
+        (
+            {
+                "rows": [[1, "a", 2]],
+                "columns": {"tenure": [1], "contract type": ["a"], "calls": [2]},
+            },
+            'The body must have either "rows" or "columns", not both.',
+        ),
         ({"rows": [[1, "a", 2]], "outputs": []}, "outputs: expected at least one."),
     ],
 )
