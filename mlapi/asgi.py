@@ -10,6 +10,7 @@ follow_server()  # before anything can fail: a worker whose server was killed mu
 
 import os  # noqa: E402
 import sys  # noqa: E402
+import warnings  # noqa: E402
 from typing import Any  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlapi.settings")
@@ -32,6 +33,9 @@ from mlapi.process import Process  # noqa: E402
 from mlapi.sockets import sockets  # noqa: E402
 from mlapi.wiring import lane, start, stop  # noqa: E402
 from predictions.lane.asgi import LaneDoor  # noqa: E402
+
+# WhiteNoise's files: short, and kept by browsers.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 waiting = Waiting(django_application, is_ending=lambda: drain.under_way)
 http = LaneDoor(lane, Guard(waiting, body_limit=JSON_BYTES))

@@ -6,6 +6,7 @@ A worker or beat that cannot work says why in one line and ends with exit code 2
 import os
 import signal
 import sys
+import warnings
 from typing import NoReturn
 
 from celery import Celery
@@ -22,6 +23,9 @@ from mlapi.lifeline import die_with_parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlapi.settings")
 
 MAIN_PID = os.getpid()  # in a pool's child, forked after this line, the worker's main process
+
+# Root may well run it, in a container: it takes JSON alone, which is what the warning is about.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("mlapi")
 

@@ -75,6 +75,7 @@ def valkey(environment: Environment, env: Mapping[str, str], lock: int) -> Proce
         ready=partial(answers_ping, path),
         death_signal=signal.SIGTERM,
         pass_fds=(lock,),
+        no_news=("Memory overcommit must be enabled",),  # `save` is off
     )
 
 
@@ -112,6 +113,7 @@ def background(env: Mapping[str, str], *, worker: bool) -> tuple[Process, ...]:
             argv=(*CELERY, "worker", "-l", "info", "--without-gossip", "--without-mingle", slots),
             env={**env, "REMAP_SIGTERM": "SIGQUIT"},  # SIGTERM alone waits for tasks without limit
             grace_s=WORKER_GRACE_S,
+            no_news=("Hitting Ctrl+C again",),  # it is not on a terminal
         ),
         Process(name="beat", argv=(*CELERY, "beat"), env=env, death_signal=signal.SIGTERM),
         dispatch,

@@ -147,7 +147,7 @@ class Supervisor:
             return
         member.child = child
         self._watch(child.pidfd, lambda: self._bury(member, child))
-        self._watch(child.output, lambda: self._hear(member.process.name, child))
+        self._watch(child.output, lambda: self._hear(member.process, child))
 
     def _watch(self, fd: int, react: Callable[[], None]) -> None:
         self._selector.register(fd, selectors.EVENT_READ, react)
@@ -200,10 +200,11 @@ class Supervisor:
                 member.became_ready()
         self._next_probe = self._clock() + PROBE_EVERY_S
 
-    def _hear(self, name: str, child: Child) -> None:
+    def _hear(self, process: Process, child: Child) -> None:
         lines = child.read()
         for line in child.lines.flush() if lines is None else lines:
-            self._say(name, line)
+            if not any(words in line for words in process.no_news):
+                self._say(process.name, line)
         if lines is None:
             self._selector.unregister(child.output)
             os.close(child.output)

@@ -24,6 +24,7 @@ def test_a_table_has_a_line_for_every_batch_size(installed, closed_port):
     firsts = [line.split("│")[1].strip() for line in done.stdout.splitlines() if "│" in line]
     assert firsts == ["1", "32", "256"]
     assert "iris:1 in process" in done.stdout
+    assert "Through HTTP: skipped" in done.stdout.splitlines()[-1]
 
 
 def test_without_models_the_routes_are_still_measured(tmp_path, server):

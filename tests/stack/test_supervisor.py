@@ -69,6 +69,11 @@ def supervisor(heard: Heard, tmp_path: Path) -> Iterator[Supervisor]:
         supervisor.stop()
 
 
+def test_no_news_is_not_shown(supervisor: Supervisor, heard: Heard) -> None:
+    supervisor.run_once(python("one", "print('old\\nnews')", no_news=("old",)), within_s=30)
+    assert heard.of("one") == ["news"]
+
+
 def running(pids: list[int]) -> list[int]:
     """Zombies that nobody has reaped yet do not run."""
     return [pid for pid in pids if psutil.pid_exists(pid) and alive([psutil.Process(pid)])]

@@ -8,6 +8,8 @@ import httpx
 import psutil
 import pytest
 
+from mlapi.env import read_environment
+from mlapi.management.commands.up import where_to_go
 from tests.running import Stack, manage, processes_of, running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -44,6 +46,14 @@ def test_the_password_it_prints_opens_the_admin_and_is_kept_nowhere(stack: Stack
     assert (answer.status_code, answer.headers["location"]) == (302, "/admin/")
     kept = [p for p in stack.data_dir.rglob("*") if p.is_file() and holds(p, password)]
     assert kept == []
+
+
+def test_a_later_start_says_how_to_set_another_password() -> None:
+    said = where_to_go(read_environment({}), None)["Sign in"]
+    assert "shown at the first start" in said
+    assert "`manage.py changepassword admin`" in said
+    given = read_environment({"DJANGO_SUPERUSER_PASSWORD": "x"})
+    assert "Sign in" not in where_to_go(given, None)
 
 
 def holds(path: Path, text: str) -> bool:

@@ -149,4 +149,7 @@ def where_to_go(environment: Environment, password: str | None) -> dict[str, str
     rows = {"Address": f"{base}/", "Admin": f"{base}/admin/", "API docs": f"{base}/api/v1/docs/"}
     if password:
         rows["Sign in"] = f"{environment.superuser_username}, password {password} (shown once)"
+    elif environment.embedded and not environment.superuser_password:
+        another = f"`manage.py changepassword {environment.superuser_username}` sets another"
+        rows["Sign in"] = f"the password was shown at the first start; {another}"
     return rows

@@ -1,6 +1,7 @@
 """manage.py benchmark: synchronous against asynchronous, scikit-learn against ONNX Runtime."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -87,6 +88,7 @@ class Command(BaseCommand):
         except DatabaseError:
             self.stderr.write("In process: the registry is empty. `make run` fills it.")
             return [], ""
+        warnings.filterwarnings("ignore", message="`sklearn.utils.parallel.delayed` should be")
         return compare_runtimes(pair.sklearn, pair.onnx, pair.rows), pair.version
 
     def through(self, base: str, requests: int, concurrency: int) -> list[RouteComparison]:
@@ -113,6 +115,8 @@ class Command(BaseCommand):
             show(self.stdout, heading(f"{version} in process"), batches_table(batches))
         if routes:
             show(self.stdout, heading("Through HTTP"), routes_table(routes))
+        else:
+            self.stdout.write(f"Through HTTP: skipped, no server answers. {START}")
 
 
 async def measure_routes(base: str, requests: int, concurrency: int) -> list[RouteComparison]:
