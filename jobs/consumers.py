@@ -45,6 +45,12 @@ LOOK_EVERY_S = 3.0
 BETWEEN_FRAMES_S = 0.2
 BAD_QUERY, SIGNED_OUT, UNKNOWN, TOO_MANY, FAILED = 4400, 4401, 4404, 4429, 1011
 TALKS_TO_US = 1003  # unsupported data: these sockets only tell
+REASONS = {
+    BAD_QUERY: "The query holds a word that is not known there.",
+    SIGNED_OUT: "Send a valid key as Authorization: Bearer KEY.",
+    UNKNOWN: "There is no such job.",
+    TOO_MANY: "Too many connections.",
+}
 
 
 class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels has no types
@@ -72,7 +78,7 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
         self._news = asyncio.Event()
         refusal = self._count_in() or await self.prepare()
         if refusal is not None:
-            await self.close(refusal)
+            await self.close(refusal, REASONS[refusal])
             return
         await self.channel_layer.group_add(self.group(), self.channel_name)
         self._teller = asyncio.create_task(self._tell())

@@ -20,6 +20,7 @@ class Example:
     model: str = ""  # the model it needs, if any
     by_default: bool = False  # and needs to be the default one
     keyed: bool = False
+    makes_key: bool = False  # the first of those that are keyed
 
     @property
     def method(self) -> str:
@@ -39,8 +40,8 @@ class Example:
         return " \\\n  ".join(words)
 
     def command(self, base_url: str) -> str:
-        """The same, with the key made first, in the project's folder."""
-        return f"{MAKE_KEY}\n{self.curl(base_url)}" if self.keyed else self.curl(base_url)
+        """The same; the first that needs a key makes one, in the project's folder."""
+        return f"{MAKE_KEY}\n{self.curl(base_url)}" if self.makes_key else self.curl(base_url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ TUTORIAL = Group(
             by_default=True,
         ),
         Example(
-            title="The estimator it was converted from: same answers, more time.",
+            title="The estimator it was converted from: same answers, more time; loaded at first.",
             path="/predict-sklearn",
             body='{"features": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}',
             answer=(
@@ -204,15 +205,15 @@ QUEUE = Group(
             by_default=True,
         ),
         Example(
-            title="What each worker runs, and what it holds for later.",
+            title="What each worker runs, and what it holds for later; nothing where none answers.",
             path="/tasks/active",
-            answer='{"active_tasks": {}, "scheduled_tasks": {}}',
+            answer='{"active_tasks": {"worker-1": []}, "scheduled_tasks": {"worker-1": []}}',
         ),
     ),
 )
 REGISTRY = Group(
     title="The registry",
-    text="Asks for a key: the first line makes one, in the project's folder.",
+    text="Asks for a key: the first request makes one, in the project's folder; others use it.",
     examples=(
         Example(
             title="The models, and which version of each is live; other fields left out.",
@@ -223,6 +224,7 @@ REGISTRY = Group(
                 ' {"name": "iris", "task": "classification", "champion": 1}]}'
             ),
             keyed=True,
+            makes_key=True,
         ),
         Example(
             title="One model, with its aliases.",

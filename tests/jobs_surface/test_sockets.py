@@ -126,6 +126,14 @@ def test_who_comes_in_and_from_where(stack: Stack, ann: str, cookie: str, path: 
     }
 
 
+def test_a_wrong_key_is_told_what_to_send(stack: Stack) -> None:
+    refused = dial(stack, "/ws/jobs/", Authorization="Token x")
+    with refused as socket, pytest.raises(ConnectionClosed) as closed:
+        frame(socket)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.reason == "Send a valid key as Authorization: Bearer KEY."
+
+
 def test_a_session_of_somebody_who_is_not_staff_is_nobodys(stack: Stack) -> None:
     customer = session_of(stack, "customer", is_staff=False)
     assert outcome(stack, "/ws/jobs/", stack.base_url, Cookie=customer) == 4401

@@ -84,5 +84,6 @@ def test_the_tutorials_requests_are_shown_only_for_the_model_they_are_made_for(
     beside_another = shown(request_for_page)
 
     assert "/predict-async" in as_default
+    assert as_default.count("create_api_key") == 1, "the others use its $KEY"
     assert "/predict-async" not in beside_another
     assert "/api/v1/models/iris/predict" in beside_another

@@ -25,6 +25,8 @@ DIFFERENT_EACH_TIME = {
     "avg_duration_ms",
     "request_id",
     "task_id",
+    "active_tasks",
+    "scheduled_tasks",
 }
 
 
@@ -53,7 +55,9 @@ class Shell:
 
     def paste(self, text: str) -> str:
         """What the command prints on standard output."""
-        text = text.replace(ADDRESS, self._stack.base_url)
+        for scheme in ("http", "ws"):
+            place = self._stack.base_url.replace("http", scheme, 1)
+            text = text.replace(ADDRESS.replace("http", scheme, 1), place)
         done = subprocess.run(
             ["bash", "-c", f"set -euo pipefail\n{self._before}\n{text}"],
             cwd=self._folder,
