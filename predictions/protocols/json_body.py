@@ -68,9 +68,7 @@ def refuse_repeated_keys(body: bytes, *, quotes: int, keys: int | None = None) -
             raise Malformed("The body is not valid JSON.") from None
 
 
-def explained(
-    body: bytes, error: Exception, columns: Sequence[str] = ()
-) -> Malformed | WrongInput:
+def explained(body: bytes, error: Exception, columns: Sequence[str] = ()) -> Malformed | WrongInput:
     """What was wrong with the body: its JSON, or its content."""
     if not body:
         return Malformed("The body is empty; it must be JSON.")
@@ -124,16 +122,19 @@ def _sentence(message: str, value: object, columns: Sequence[str]) -> str:
         return f"{where}: `{missing[1]}` is missing."
     if fault == "Number out of range" or re.search(r"`(float|int)` [<>]", fault):
         return f"{where}: expected a finite number within the input's datatype, got one beyond it."
-    if fault.endswith("length >= 1"):
-        return f"{where}: expected at least one{' row' if where in _ROWS else ''}."
     if size := re.search(r"length (?:[<>]= )?(\d+)", fault):
-        found = _at(value, path)
-        got = f"got {len(found)}" if isinstance(found, list) else "got another number"
-        return f"{where}: expected {size[1]} values, {got}."
+        return f"{where}: {_wrong_length(size, where, _at(value, path))}"
     if wrong := re.search(r"Expected `(.*)`, got `(.*)`", fault):
         expected, got_type = (_NAMES.get(name, name) for name in wrong.groups())
         return f"{where}: expected {expected}, got {got_type}."
     return f"{where}: not what this model takes."
+
+
+def _wrong_length(size: re.Match[str], where: str, found: object) -> str:
+    if size[0] == "length >= 1":
+        return f"expected at least one{' row' if where in _ROWS else ''}."
+    got = f"got {len(found)}" if isinstance(found, list) else "got another number"
+    return f"expected {size[1]} values, {got}."
 
 
 def listed(names: Sequence[str]) -> str:
