@@ -28,6 +28,11 @@ NAME = re.compile(  # as IDNA leaves it, in ASCII
     r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE
 )
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+SPECIAL = (  # in IANA's registries of special-purpose addresses, yet global to Python 3.11
+    IPv4Network("192.0.0.0/24"),  # protocol assignments; .9 and .10 are no place for a URL either
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, deprecated by RFC 7526
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637
+)
 EVERYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 
@@ -105,6 +110,7 @@ def is_public(address: Address) -> bool:
         address.is_multicast
         or address.is_reserved
         or (isinstance(address, IPv6Address) and address.is_site_local)
+        or any(address in network for network in SPECIAL)
     )
 
 
