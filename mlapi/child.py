@@ -25,6 +25,7 @@ class Process:
     death_signal: signal.Signals = signal.SIGKILL  # sent by the kernel when we die
     grace_s: float = 10.0  # from SIGTERM to SIGKILL
     pass_fds: tuple[int, ...] = ()
+    essential: bool = False  # nothing is answered without it
     no_news: tuple[str, ...] = ()  # lines that hold one of these are not shown
 
 

@@ -85,7 +85,7 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
         "workers": str(environment.workers),
         "loop": "uvloop",
         "http": "httptools",
-        "ws": "websockets-sansio",
+        "ws": "mlapi.handshakes:AnsweredHandshakes",
         "ws-max-size": "65536",  # our sockets only tell
         "log-level": "warning",
         "timeout-graceful-shutdown": str(WEB_GRACE_S),
@@ -98,6 +98,7 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
         ready=web_probe(environment, lacking=(DEFAULT_MODEL,)),
         grace_s=environment.drain_s + WEB_GRACE_S + 5,
         pass_fds=(listening.fileno(),),
+        essential=True,
     )
 
 

@@ -1,7 +1,9 @@
 """Starts processes in stages, restarts what dies, stops all in reverse: one thread, one selector.
 
-A restart waits longer after every death in a row; being ready ends the row, GIVE_UP_AFTER deaths in
-one end the whole stack. SIGINT, SIGTERM and SIGHUP ask for a stop, a second one hurries it.
+A restart waits longer after every death in a row; being ready ends the row. GIVE_UP_AFTER deaths in
+one end the whole stack where the process was never ready, or nothing is answered without it; others
+are started for ever: what they wait for may come back. SIGINT, SIGTERM and SIGHUP ask for a stop, a
+second one hurries it.
 
 SupervisorError
 ├── GaveUp       a process died again and again before it was ready
@@ -23,7 +25,7 @@ from mlapi.child import Child, Process, spawn
 from mlapi.notices import ReadySocket, count_stops, stop_requests
 
 GIVE_UP_AFTER = 5
-FIRST_DELAY_S, DELAY_FACTOR = 0.1, 4.0  # 0.1, 0.4, 1.6, 6.4 seconds
+FIRST_DELAY_S, DELAY_FACTOR, LONGEST_DELAY_S = 0.1, 4.0, 15.0  # 0.1, 0.4, 1.6, 6.4, 15 seconds
 PROBE_EVERY_S = 0.1
 NOT_STARTED = 127  # the shell's word for it
 
@@ -59,6 +61,7 @@ class Member:
     once: bool = False
     child: Child | None = None
     ready: bool = False
+    was_ready: bool = False  # at any time
     deaths: int = 0  # in a row, since it was last ready
     restart_at: float | None = None
     status: int | None = None
@@ -66,10 +69,17 @@ class Member:
     def died(self, status: int, now: float) -> None:
         self.child, self.ready, self.status = None, False, status
         self.deaths += 1
-        self.restart_at = now + FIRST_DELAY_S * DELAY_FACTOR ** (self.deaths - 1)
+        exponent = min(self.deaths - 1, GIVE_UP_AFTER)  # by then it is the longest
+        self.restart_at = now + min(FIRST_DELAY_S * DELAY_FACTOR**exponent, LONGEST_DELAY_S)
 
     def became_ready(self) -> None:
-        self.ready, self.deaths = True, 0
+        self.ready, self.was_ready, self.deaths = True, True, 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """It died too often to be started again."""
+        dispensable = self.was_ready and not self.process.essential
+        return self.deaths >= GIVE_UP_AFTER and not dispensable
 
 
 class Supervisor:
@@ -227,7 +237,7 @@ class Supervisor:
         member.died(status, self._clock())
         if self._stopping or member.once:
             member.restart_at = None
-        elif member.deaths < GIVE_UP_AFTER:
+        elif not member.is_hopeless:
             self._say(member.process.name, f"ended ({_spelled(status)}), starting it again")
         else:
             member.restart_at = None
