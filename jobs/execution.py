@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ LARGEST_RESULT = 4_000_000  # bytes of JSON: as many rows as a batch takes, 40 b
 LONGEST_TRACEBACK = 20_000
 UNSEEN = "The work failed; those who may read tracebacks find the cause on the job's page."
 RETRY_AFTER_S = (0.1, 1.0, 3.0)  # a database that is away for a moment costs no second run
+CLOCKS_DIFFER = timedelta(seconds=2)  # the dispatcher's and a worker's
 DATABASE_AWAY = (OperationalError, InterfaceError)
 Answer = TypeVar("Answer")
 
@@ -64,9 +66,9 @@ def run(job: Job, kind: Kind, *, worker: str) -> bool:
 
 def claim(job: Job, *, worker: str) -> bool:
     """Make a queued job ours; one that was cancelled while nobody had it ends here."""
-    if job.state != states.QUEUED:
-        return False
     now = timezone.now()
+    if job.state != states.QUEUED or (job.not_before and job.not_before > now + CLOCKS_DIFFER):
+        return False
     if job.cancel_requested_at is not None:
         finish(job, cancelled_before_it_began())
         return False

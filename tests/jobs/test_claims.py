@@ -1,6 +1,7 @@
 """Who has a job: claims, leases, ends. Every change is won by one and by nobody else."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connections
@@ -39,6 +40,12 @@ def test_of_many_who_claim_at_once_one_wins() -> None:
     assert sorted(won) == [False] * 2 + [True]
     fresh = Job.objects.find(job.pk)
     assert (fresh.state, fresh.attempt, states_of(fresh)) == ("running", 1, ["running"])
+
+
+def test_what_is_not_due_is_not_claimed() -> None:
+    job = queued(not_before=timezone.now() + timedelta(hours=1))
+    assert not execution.run(job, find("add_task"), worker="here:1")
+    assert (Job.objects.find(job.pk).state, states_of(job)) == ("queued", [])
 
 
 def test_a_run_ends_with_one_terminal_event() -> None:
