@@ -59,6 +59,7 @@ class Problem:
 
 
 INTERNAL = Problem(500, "internal_error", "Internal error", "Something failed; it is in the log.")
+DISK_FULL = Problem(507, "disk_full", "Disk full", "There is no room left to keep anything.")
 CATALOGUE: dict[type[BaseException], Problem] = {
     request_errors.Malformed: Problem(400, "malformed", "Malformed request"),
     request_errors.Unauthenticated: Problem(401, "unauthenticated", "Not authenticated"),
@@ -146,11 +147,19 @@ CATALOGUE: dict[type[BaseException], Problem] = {
 
 def problem_of(error: BaseException, request_id: str) -> Problem:
     """The entry for an exception; one that nobody listed is logged with its traceback."""
+    if isinstance(error, OperationalError) and _is_disk_full(error):
+        return DISK_FULL
     for kind in type(error).__mro__:
         if kind in CATALOGUE:
             return CATALOGUE[kind]
     log.error("request %s failed", request_id, exc_info=error)
     return INTERNAL
+
+
+def _is_disk_full(error: OperationalError) -> bool:
+    """SQLite says it in words, PostgreSQL by SQLSTATE 53100."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state == "53100" or "database or disk is full" in str(error)
 
 
 def body_of(problem: Problem, error: BaseException, request_id: str) -> bytes:

@@ -75,7 +75,6 @@ def retrain(
     """
     step("load")
     # Lazy: scikit-learn takes seconds that a process which only starts retraining never needs.
-    from modelregistry.conversion.scoring import score  # noqa: PLC0415
     from modelregistry.ingestion.refitting import load_measurable  # noqa: PLC0415
 
     before = ModelVersion.objects.exclude(job_id=job_id).find(model_name)
@@ -84,7 +83,7 @@ def retrain(
     version = ModelVersion.objects.made_by(job_id)
     trained = _train(before, champion, lesson, step) if version is None else _registered(version)
     step("measure")
-    metrics_before = score(champion, trained.heldout)
+    metrics_before = _measured(champion, trained.heldout)
     step("register")
     if version is None:
         version = _register(job_id, model_name, trained, actor)
@@ -95,6 +94,18 @@ def retrain(
         trained_rows=len(trained.samples),
         heldout_rows=len(trained.heldout),
     )
+
+
+def _measured(champion: Any, heldout: Rows) -> dict[str, float]:
+    from modelregistry.conversion.scoring import score  # noqa: PLC0415 (as above)
+
+    try:
+        return score(champion, heldout)
+    except (ValueError, TypeError) as error:
+        raise NotRetrainable(
+            "The version before cannot be measured on these rows: "
+            "their targets are of another kind than its answers."
+        ) from error
 
 
 def check_retrainable(version: ModelVersion, *, taught: bool) -> None:

@@ -140,7 +140,7 @@ def _proof(report: dict[str, Any]) -> dict[str, Any]:
 def _comparison(done: Retrained) -> str:
     """One line: what was registered, and how it does beside the one it was cloned from."""
     new, old = (
-        ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()) or "no figure"
         for metrics in (done.version.metrics, done.metrics_before)
     )
     text = (
@@ -198,11 +198,14 @@ def retrain_message(
 
 
 def retrain_answer(result: dict[str, Any]) -> dict[str, object]:
-    """What such a producer reads. A regressor's accuracy is its R2, and the answer says so."""
+    """What such a producer reads. A regressor's accuracy is its R2, and the answer says so.
+
+    It is null where the held-out rows define none.
+    """
     metrics = result["metrics"]
     if "accuracy" in metrics:
         return {"status": "model_retrained", "accuracy": metrics["accuracy"]}
-    return {"status": "model_retrained", "accuracy": metrics["r2"], "metric": "r2"}
+    return {"status": "model_retrained", "accuracy": metrics.get("r2"), "metric": "r2"}
 
 
 record(

@@ -18,6 +18,7 @@ from modelregistry.formats.rows import Rows
 from modelregistry.formats.skops_format import load_estimator, save_estimator
 from modelregistry.models import Alias, ModelVersion
 from modelregistry.retraining import STEPS, Lesson, Retrained, retrain
+from modelregistry.tasks import retrain_answer
 from tests.modelregistry.trained import onnx_version, tree_file, tree_version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -206,3 +207,15 @@ def test_rows_that_teach_nothing_are_refused_and_leave_nothing(wrong: Lesson, be
     with pytest.raises(NotRetrainable, match=because):
         retrained(lesson=wrong)
     assert ModelVersion.objects.count() == 1
+
+
+def test_targets_of_another_kind_than_the_models_answers_are_told_so() -> None:
+    tree_version()
+    words = Lesson(lesson().rows, ["setosa", "virginica"] * 30)
+    with pytest.raises(NotRetrainable, match="targets are of another kind"):
+        retrained(lesson=words)
+
+
+def test_a_producer_reads_null_where_no_figure_is_defined() -> None:
+    read = {"status": "model_retrained", "accuracy": None, "metric": "r2"}
+    assert retrain_answer({"metrics": {}}) == read
