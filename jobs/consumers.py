@@ -60,6 +60,7 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
     reload_user: Callable[[], Awaitable[User | None]]
     user: User
     _counted = False
+    _closed = False
     _teller: asyncio.Task[None] | None = None
 
     async def __call__(self, *connection: object) -> None:
@@ -89,6 +90,12 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.close(TALKS_TO_US)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Once: frames that came with the first one are received after it was answered."""
+        if not self._closed:
+            self._closed = True
+            await super().close(code, reason)
 
     async def job_changed(self, message: dict[str, Any]) -> None:
         """From the channel layer: the `id` of a job that is another one now."""
@@ -138,7 +145,8 @@ class Following(AsyncWebsocketConsumer, ABC):  # type: ignore[misc]  # channels 
 
     async def send_frame(self, kind: str, seq: int, **content: object) -> None:
         frame = {"type": kind, "seq": seq, **content}
-        await self.send(text_data=msgspec.json.encode(frame).decode())
+        if not self._closed:
+            await self.send(text_data=msgspec.json.encode(frame).decode())
 
     @abstractmethod
     def group(self) -> str:

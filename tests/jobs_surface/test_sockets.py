@@ -253,6 +253,15 @@ def test_these_sockets_only_tell(stack: Stack, ann: str, message: str | bytes, c
         assert close_code(socket) == code
 
 
+def test_many_frames_at_once_are_answered_once(stack: Stack, ann: str) -> None:
+    with dial(stack, "/ws/jobs/", **bearer(ann)) as socket:
+        frame(socket)
+        socket.socket.sendall(b"\x81\x81\0\0\0\0x" * 50)
+        assert close_code(socket) == 1003
+    assert httpx.get(f"{stack.base_url}/livez").status_code == 200  # it has come to its end
+    assert "Unexpected ASGI message" not in stack.log
+
+
 def test_nobody_holds_more_than_so_many_sockets(stack: Stack) -> None:
     key = key_of(stack, "hoarder")
     processes = len(stack.child("uvicorn").children()) or 1
