@@ -3,9 +3,14 @@
 import json
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
+from uvicorn._types import ASGIReceiveCallable, Scope
 
 from mlapi.handshakes import AnsweredHandshakes
 from tests.running import BASE_DIR, Stack, until
@@ -60,6 +65,40 @@ def test_a_broken_handshake_is_answered_closed_and_logged(stack: Stack, kind: st
 
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     until(lambda: logged(stack) > before, LIMIT_S, "a line in the log")
+
+
+@pytest.mark.timeout(60)
+def test_a_broken_frame_before_we_let_somebody_in_ends_the_connection_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = Event()
+
+    async def never_accepts(scope: Scope, receive: ASGIReceiveCallable, send: object) -> None:
+        while (await receive())["type"] == "websocket.connect":
+            asked.set()
+
+    with listening(never_accepts) as place, socket.create_connection(place, LIMIT_S) as client:
+        client.sendall(handshake("/"))
+        assert asked.wait(LIMIT_S)
+        client.sendall(b"\xff" * 64)
+        assert until_closed(client) == b""
+
+    assert [line for line in caplog.records if line.exc_info] == []
+
+
+@contextmanager
+def listening(app: object) -> Iterator[tuple[str, int]]:
+    """A server of `app` with our protocol, in a thread."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        config = uvicorn.Config(app, ws=AnsweredHandshakes, lifespan="off", log_config=None)  # type: ignore[arg-type]
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, args=([door],))
+        thread.start()
+        try:
+            yield door.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join(LIMIT_S)
 
 
 def test_the_image_starts_the_same_protocol() -> None:
