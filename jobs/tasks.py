@@ -44,6 +44,9 @@ def install_tasks(sender: Any, **_facts: object) -> None:
 
 
 def install(app: Celery) -> None:
+    """The kinds and no more: Celery's own tasks (map, chord_unlock, ...) run any task they name."""
+    for name in [name for name in app.tasks if name.startswith("celery.")]:
+        app.tasks.unregister(name)
     for kind in all_kinds():
         app.register_task(JobTask(kind))
 

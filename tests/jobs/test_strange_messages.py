@@ -5,6 +5,8 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -43,6 +45,7 @@ def headers(task: str, **more: object) -> dict[str, object]:
     return {"lang": "py", "task": task, "id": str(uuid.uuid4()), **more}
 
 
+SLOTS = 2  # of the house's worker
 BODY: list[object] = [[], {}, {}]
 STRANGE: dict[str, tuple[object, str]] = {
     "no headers": (message(None, BODY), "no message"),
@@ -57,6 +60,19 @@ STRANGE: dict[str, tuple[object, str]] = {
         {**message(headers("add_task"), BODY), "content-type": "application/x-python-serialize"},
         "body is no JSON|no row",
     ),
+    "no tag": (message(headers("add_task"), BODY, delivery_tag=None), "no message at all"),
+    "a number for a tag": (message(headers("add_task"), BODY, delivery_tag=5), "no sense"),
+    "a list to reply to": (message(headers("add_task"), BODY, reply_to=[1]), "no sense"),
+    "a list for an id's root": (message(headers("add_task", root_id=[1]), BODY), "no sense"),
+    "a megabyte of id": (message(headers("add_task", id="x" * 1_000_000), BODY), "Its id is"),
+    "an id of two lines": (message(headers("add_task", id="a\nb"), BODY), "Its id is"),
+    "not compressed": (
+        message(headers("add_task", compression="zlib"), BODY),
+        "cannot be unpacked",
+    ),
+    "map": (message(headers("celery.map"), [["add_task", []], {}, {}]), "no task of this name"),
+    "a callback": (message(headers("add_task"), [[], {}, {"callbacks": [{}]}]), "to follow"),
+    "another option": (message(headers("add_task"), [[], {}, {"id": None}]), "to follow"),
     "no row": (message(headers("file_task"), BODY), "no row"),
 }
 
@@ -78,6 +94,72 @@ def test_it_is_set_aside_and_the_worker_goes_on(
     job_id = workshop.submit("add_task", numbers=[1])
     assert workshop.wait_for(job_id, "succeeded")["attempt"] == 1
     assert "Traceback" not in workshop.log("worker")
+
+
+def until_adopted(workshop: House, message_id: str) -> dict[str, Any]:
+    """The succeeded job of a message that came without a row."""
+    until(lambda: f"[{message_id}] succeeded" in workshop.log("worker"), 40, message_id)
+    return workshop.wait_for(message_id, "succeeded")
+
+
+LIMITS = ([1], ["a", "b"], ["60", "60"], 5, {"a": 1}, [0.001, 0.001])
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_a_producers_time_limits_change_nothing(
+    workshop: House, broker: redis.Redis, limits: object
+) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(2 * SLOTS)]
+    for each in ids:
+        known = headers("add_task", id=each, timelimit=limits)
+        broker.lpush("celery", json.dumps(message(known, [[[1, 2]], {}, {}])))
+    for each in ids:
+        assert until_adopted(workshop, each)["attempt"] == 1
+    assert workshop.processes["worker"].poll() is None
+
+
+def test_what_cannot_be_given_to_a_child_takes_no_slot(
+    workshop: House, broker: redis.Redis, tmp_path: Path
+) -> None:
+    nested = json.loads("[" * 800 + "]" * 800)  # read from JSON, and too deep to be pickled
+    before = workshop.log("worker").count("message set aside")
+    busy = [workshop.submit("file_task", folder=str(tmp_path), seconds=1.0) for _ in range(SLOTS)]
+    for _ in range(2 * SLOTS):
+        broker.lpush("celery", json.dumps(message(headers("add_task"), [[nested], {}, {}])))
+    until(
+        lambda: workshop.log("worker").count("message set aside") == before + 2 * SLOTS,
+        30,
+        "a line for each",
+    )
+    for job_id in [*busy, workshop.submit("add_task", numbers=[1])]:
+        assert workshop.wait_for(job_id, "succeeded")["attempt"] == 1
+    assert workshop.processes["worker"].poll() is None
+
+
+def test_a_log_line_holds_nothing_of_a_producers_own_name_for_a_task(
+    workshop: House, broker: redis.Redis
+) -> None:
+    known = headers("add_task", shadow="s\ncritical: forged")
+    broker.lpush("celery", json.dumps(message(known, [[[1, 2]], {}, {}])))
+    until_adopted(workshop, str(known["id"]))
+    assert "forged" not in workshop.log("worker")
+
+
+def test_an_acknowledgement_that_is_refused_harms_nobody(
+    workshop: House, broker: redis.Redis, tmp_path: Path
+) -> None:
+    said = "did not take an acknowledgement"
+    job_id = workshop.submit("file_task", folder=str(tmp_path), seconds=2.0)
+    workshop.wait_for(job_id, "running")
+    broker.execute_command("ACL SETUSER", "default", "-zrem")
+    try:
+        until(lambda: said in workshop.log("worker"), 30, "one line")
+    finally:
+        broker.execute_command("ACL SETUSER", "default", "+zrem")
+    workshop.wait_for(job_id, "succeeded")
+    again = workshop.submit("add_task", numbers=[1])
+    assert workshop.wait_for(again, "succeeded")["attempt"] == 1
+    assert workshop.processes["worker"].poll() is None
 
 
 def test_a_message_of_a_job_that_is_gone_is_set_aside(workshop: House, broker: redis.Redis) -> None:
