@@ -34,7 +34,7 @@ run: $(VENV)/run.stamp  ## start everything on this machine; Ctrl-C stops it
 # Files of tests run side by side: most of them wait for processes more than they compute.
 TESTERS ?= 3
 test: $(VENV)/dev.stamp  ## run the tests (real broker, server and browser)
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m tests.second_run
 
 check: $(VENV)/dev.stamp  ## linters, types, import contracts, migrations, deployment settings

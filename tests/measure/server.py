@@ -80,9 +80,13 @@ def serving(together: int = 1) -> Iterator[Seen]:
         ready.set()
         await done.wait()
         await runner.cleanup()
+        # A connection that came at the last moment is still being accepted, and closed by that task.
+        if accepting := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(accepting, timeout=5)
         for transport in server.transports - {None}:
             transport.abort()  # one whose client has gone would otherwise outlive the loop
-        await asyncio.sleep(0)  # the turn in which they are closed
+        for _ in range(3):  # the turns in which they are closed
+            await asyncio.sleep(0)
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
     thread.start()

@@ -82,7 +82,7 @@ def test_nothing_of_it_is_readable_by_others(stack: Stack) -> None:
 def test_a_second_start_is_quick_and_changes_nothing(tmp_path: Path) -> None:
     data_dir = tmp_path / "var"
     with running(data_dir) as first:
-        assert "password" in first.log
+        assert "(shown once)" in first.log
         assert first.log.count("registered by") == 3
     before = tables(data_dir)
     with running(data_dir) as second:
@@ -90,7 +90,7 @@ def test_a_second_start_is_quick_and_changes_nothing(tmp_path: Path) -> None:
         assert ready_after
         assert float(ready_after[1]) <= 45  # 15 s where nothing else runs
         assert "registered by" not in second.log
-        assert "password" not in second.log
+        assert "(shown once)" not in second.log
     assert tables(data_dir) == before
 
 
