@@ -80,7 +80,7 @@ def serving(together: int = 1) -> Iterator[Seen]:
         ready.set()
         await done.wait()
         await runner.cleanup()
-        # A connection that came at the last moment is still being accepted, and closed by that task.
+        # A connection that came at the last moment is still being accepted, then closed.
         if accepting := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(accepting, timeout=5)
         for transport in server.transports - {None}:
