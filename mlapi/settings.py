@@ -251,7 +251,7 @@ INDIGO = {
 UNFOLD = {
     "SITE_TITLE": "mlapi",
     "SITE_HEADER": "mlapi",
-    "SITE_SUBHEADER": "models, predictions, jobs; times are UTC",
+    "SITE_SUBHEADER": "all times are UTC",
     "SITE_SYMBOL": "model_training",
     "SITE_URL": "/",
     "SITE_FAVICONS": [

@@ -98,7 +98,8 @@ def run_retrain(work: Work, params: RetrainParams) -> dict[str, object]:
     work.log(_comparison(done))
     work.progress(len(STEPS), len(STEPS), STEPS[-1])
     return {
-        **_version_facts(done.version),
+        "model": done.version.model.name,
+        "version": done.version.number,
         "metrics": done.version.metrics,
         "champion": {
             "version": done.before.number,
@@ -107,6 +108,7 @@ def run_retrain(work: Work, params: RetrainParams) -> dict[str, object]:
         },
         "trained_rows": done.trained_rows,
         "heldout_rows": done.heldout_rows,
+        **_version_facts(done.version),
     }
 
 

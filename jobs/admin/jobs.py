@@ -33,10 +33,6 @@ from jobs.models import Job
 EMPTY = "Jobs show up here by themselves: queued predictions, retraining, conversion, load tests."
 
 
-class Pages(InfinitePaginator):  # type: ignore[misc]  # unfold has no types
-    template_name = "admin/jobs/pages.html"
-
-
 @admin.register(Job)
 class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     list_display = (
@@ -52,7 +48,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     search_help_text = "Search by id, or the beginning of one"
     sortable_by = ("created",)
     show_full_result_count = False
-    paginator = Pages
+    paginator = InfinitePaginator
     actions = ("cancel_selected", "retry_selected")
     empty_hint = EMPTY
 
@@ -100,6 +96,12 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
     ) -> tuple[QuerySet[Job], bool]:
         return (with_id(queryset, search_term) if search_term else queryset), False
+
+    def get_paginator(self, *args: Any, **options: Any) -> InfinitePaginator:
+        """Told where there are other pages; unfold knows by its class that nothing is counted."""
+        pages = super().get_paginator(*args, **options)
+        pages.template_name = "admin/jobs/pages.html"
+        return pages
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         jobs = visible_to(request.user)

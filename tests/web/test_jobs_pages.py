@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
+from sklearn.datasets import load_diabetes
 
 from tests.running import Stack
 from tests.web.browser import LOOKS
@@ -43,6 +44,12 @@ def states_of(page: Page, job_id: str) -> list[str]:
     return seen
 
 
+def long_lesson() -> dict[str, object]:
+    """What takes seconds to learn: whoever watches sees it running, on a warm worker too."""
+    rows, target = load_diabetes(return_X_y=True)
+    return {"model": "diabetes", "rows": rows.tolist() * 25, "target": target.tolist() * 25}
+
+
 @pytest.mark.timeout(240)
 def test_the_list_follows_a_prediction_and_a_retraining_without_a_reload(
     new_admin: NewVisitor, stack: Stack, key: str
@@ -58,7 +65,7 @@ def test_the_list_follows_a_prediction_and_a_retraining_without_a_reload(
         state_in(row_of(page, job_id), "running")
     answer = httpx.post(f"{stack.base_url}/predict/async", json=ROW)
     prediction = str(answer.json()["task_id"])
-    retraining = submit(stack, key, "retrain_model_task", {"model": "iris"})
+    retraining = submit(stack, key, "retrain_model_task", long_lesson())
     for job_id in (prediction, retraining):
         page.evaluate(REMEMBER_STATES, job_id)
         state_in(row_of(page, job_id), "queued")
@@ -77,7 +84,7 @@ def test_the_list_follows_a_prediction_and_a_retraining_without_a_reload(
         ["queued", "running", "succeeded"],
         ["queued", "succeeded"],  # it ran for less time than there is between two frames
     )
-    assert row_of(page, retraining).get_by_role("link", name="iris").is_visible()
+    assert row_of(page, retraining).get_by_role("link", name="diabetes").is_visible()
 
 
 @pytest.mark.timeout(240)
