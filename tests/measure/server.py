@@ -79,6 +79,8 @@ def serving(together: int = 1) -> Iterator[Seen]:
         seen.url = f"http://{host}:{port}"
         ready.set()
         await done.wait()
+        for handler in list(runner.server.connections):  # those that never asked are not tracked
+            server.transports.add(handler.transport)
         await runner.cleanup()
         # A connection that came at the last moment is still being accepted, then closed.
         if accepting := asyncio.all_tasks() - {asyncio.current_task()}:
