@@ -31,11 +31,15 @@ install: $(VENV)/run.stamp  ## make .venv and install the hash-locked requiremen
 run: $(VENV)/run.stamp  ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/python manage.py up
 
-# Files of tests run side by side: most of them wait for processes more than they compute.
+# Files of tests run side by side: most of them wait for processes more than they compute. Those
+# that hold the service to seconds have the machine to themselves.
 TESTERS ?= 3
+SIDE_BY_SIDE = --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
+test: export PYTHONDONTWRITEBYTECODE =  # hundreds of processes start: none compiles our code again
 test: $(VENV)/dev.stamp  ## run the tests (real broker, server and browser)
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
-	$(BIN)/python -m tests.second_run
+	$(BIN)/python -m pytest -m "not alone" $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m tests.second_run $(SIDE_BY_SIDE)
 
 check: $(VENV)/dev.stamp  ## linters, types, import contracts, migrations, deployment settings
 	$(BIN)/ruff check .
@@ -62,6 +66,6 @@ flower: $(VENV)/run.stamp  ## watch workers and tasks in Flower, beside a runnin
 	@exec $(BIN)/python manage.py flower $(ARGS)
 
 lock: $(BIN)/uv  ## resolve requirements/*.txt anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --python-version 3.11.7 -q --upgrade -o requirements/run.txt
-	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11.7 -q --upgrade -c requirements/run.txt -o requirements/dev.txt
-	$(BIN)/uv pip compile benchmarks/requirements.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11.7 -q --upgrade -c requirements/run.txt -o benchmarks/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-header --python-version 3.11.7 -q --upgrade -o requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --python-version 3.11.7 -q --upgrade -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile benchmarks/requirements.in --generate-hashes --no-header --python-version 3.11.7 -q --upgrade -c requirements/run.txt -o benchmarks/requirements.txt

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from jobs.models import Job, JobQuerySet
 
+VIEW_JOB, CANCEL_JOB = "jobs.view_job", "jobs.cancel_job"
 NOT_IN_LISTS = ("params", "result", "traceback")  # what may be large
 
 
@@ -14,7 +15,7 @@ def visible_to(user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
     jobs = Job.objects.select_related("owner")
     if not isinstance(user, PermissionsMixin):
         return jobs.none()
-    if getattr(user, "is_staff", False) and user.has_perm("jobs.view_job"):
+    if getattr(user, "is_staff", False) and user.has_perm(VIEW_JOB):
         return jobs
     return jobs.filter(owner_id=user.pk)
 
@@ -29,4 +30,4 @@ def may_act(user: AbstractBaseUser | AnonymousUser, job: Job) -> bool:
     """Cancel or retry a job that one sees: one's own, or any with the permission."""
     if not isinstance(user, PermissionsMixin):
         return False
-    return job.owner_id == user.pk or user.has_perm("jobs.cancel_job")
+    return job.owner_id == user.pk or user.has_perm(CANCEL_JOB)

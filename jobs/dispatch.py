@@ -20,7 +20,7 @@ from kombu.transport.redis import Channel
 
 from jobs import states
 from jobs.errors import UnknownKind
-from jobs.execution import Outcome, ended, too_long
+from jobs.execution import Outcome, end, too_long
 from jobs.kinds import all_kinds, find
 from jobs.metrics import RESCUED, read_gauges
 from jobs.models import Job, Line
@@ -31,6 +31,7 @@ from jobs.tasks import tell_producer
 
 log = logging.getLogger(__name__)
 BATCH = 500
+LARGE = ("params", "result", "traceback")  # what no message needs stays in the database
 UNHEARD = timedelta(seconds=10)  # a message that old is in the queue, at work or lost
 NEVER_RUN = {
     "worker": "",
@@ -100,7 +101,8 @@ def rescue_orphans(now: datetime) -> None:
 
 def publish_waiting(now: datetime) -> None:
     """Tell the broker of due jobs it was not told of."""
-    rows = Job.objects.publishable(now).order_by("priority", "created_at")[:BATCH]
+    due = Job.objects.publishable(now).defer(*LARGE)
+    rows = due.order_by("priority", "created_at")[:BATCH]
     for job in rows:
         if not _publish_anew(job, now):
             return
@@ -119,7 +121,7 @@ def publish_lost(now: datetime) -> None:
     except BROKER_FAULTS as error:
         log.warning("the broker's queue was not read: %s", error)
         return
-    rows = old.order_by("published_at").iterator()
+    rows = old.defer(*LARGE).order_by("published_at").iterator()
     for job in list(islice((job for job in rows if str(job.pk) not in waiting), BATCH)):
         log.warning("job %s: its message was lost, it is sent again", job.pk)
         if not _publish_anew(job, now):
@@ -157,19 +159,19 @@ def _id_of(raw: bytes) -> str | None:
 
 def _rescued(job: Job, now: datetime) -> bool:
     """Move an orphan on; False where its worker or another dispatcher was first."""
-    orphans = Job.objects.orphaned()
     if job.cancel_requested_at is not None:
         line = Line("Cancelled; its worker was lost.", now, "warning")
-        return orphans.move(job, states.CANCELLED, line, **_ended(now, "cancelled", line))
+        return _end(job, states.CANCELLED, "cancelled", line)
     if stopped := _overran(job):
         line = Line(stopped.detail, now, "error")
-        return orphans.move(job, stopped.state, line, **_ended(now, stopped.code, line))
+        return _end(job, stopped.state, stopped.code, line)
     if job.attempt >= job.max_attempts:
         line = Line(
             f"Its worker was lost {job.attempt} times; it is not tried again.", now, "error"
         )
-        return orphans.move(job, states.DEAD, line, **_ended(now, "worker_lost", line))
+        return _end(job, states.DEAD, "worker_lost", line)
     line = Line(f"Its worker {job.worker} was lost; back to the queue.", now, "warning")
+    orphans = Job.objects.orphaned()
     return orphans.move(job, states.QUEUED, line, published_at=now, **NEVER_RUN)
 
 
@@ -185,13 +187,13 @@ def _overran(job: Job) -> Outcome | None:
     return too_long(kind) if job.heartbeat_at - job.started_at > limit else None
 
 
-def _ended(now: datetime, code: str, line: Line) -> dict[str, object]:
-    return {"finished_at": now, "error_code": code, "error_detail": line.message}
+def _end(job: Job, to: str, code: str, line: Line) -> bool:
+    facts = {"finished_at": line.at, "error_code": code, "error_detail": line.message}
+    return end(job, to, line, among=Job.objects.orphaned(), **facts)
 
 
 def _after_rescue(job: Job) -> None:
     if job.is_terminal:
-        ended(job)
         tell_producer(job)
     else:
         publish(job)

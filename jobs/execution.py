@@ -7,15 +7,16 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 from billiard.pool import soft_timeout_sighandler
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -24,7 +25,7 @@ from jobs.errors import Cancelled, JobError, NotJson, ResultTooLarge, Superseded
 from jobs.kinds import Kind, Work, find
 from jobs.lease import LEASE, Lease
 from jobs.metrics import count_finished, count_started
-from jobs.models import Job, Line
+from jobs.models import Job, JobQuerySet, Line
 from jobs.progress import push
 
 log = logging.getLogger(__name__)
@@ -53,10 +54,11 @@ def run(job: Job, kind: Kind, *, worker: str) -> bool:
 
     After a run `job` shows the row as it is.
     """
+    began = time.monotonic()
     if not claim(job, worker=worker):
         return False
     try:
-        with Lease(job) as lease:
+        with Lease(job, since=began) as lease:
             outcome = handle(kind, lease, job.params)
     except Superseded:
         log.warning("job %s: the lease was lost, its handler was stopped", job.pk)
@@ -140,26 +142,60 @@ def finish(job: Job, outcome: Outcome) -> bool:
         "finished_at": now,
     }
     line = _last_line(job, outcome, now)
-    if not persistently(partial(Job.objects.move, job, outcome.state, line, **facts)):
-        log.warning("job %s: the lease was lost, its outcome is dropped", job.pk)
-        return False
-    ended(job)
+    if not persistently(partial(end, job, outcome.state, line, **facts)):
+        if not persistently(partial(_was_written, job, outcome, now)):
+            log.warning("job %s: the lease was lost, its outcome is dropped", job.pk)
+            return False
+        count_finished(job)
     push(job)
     return True
 
 
-def ended(job: Job) -> None:
-    """What follows an end, whoever has written it: it is counted, what is half made goes."""
+def _was_written(job: Job, outcome: Outcome, at: datetime) -> bool:
+    """Whether the row has this very end: a database may go after the commit, before its answer."""
+    row = Job.objects.find(job.pk)
+    if (row.attempt, row.state, row.finished_at) != (job.attempt, outcome.state, at):
+        return False
+    job.refresh_from_db()
+    return True
+
+
+def end(job: Job, to: str, line: Line, *, among: JobQuerySet | None = None, **facts: Any) -> bool:
+    """The one way into a terminal state: the end, and what it takes back, are written together.
+
+    False where somebody else was first, or `among` has the row no more. After an end that won,
+    `job` shows the row as it is; where the database fails, `job` is as it was and neither is
+    written.
+    """
+    ended = copy(job)
+    with transaction.atomic():
+        if not (Job.objects.all() if among is None else among).move(ended, to, line, **facts):
+            return False
+        if to != states.SUCCEEDED:
+            _take_back(ended)
+    job.show(facts | {"state": to, "seq": ended.seq})
     count_finished(job)
-    if job.state == states.SUCCEEDED:
-        return
+    return True
+
+
+def _take_back(job: Job) -> None:
+    """What the job has left half made goes; where that fails twice, the end stands without it."""
     try:
-        if undo := find(job.kind).undo:
-            undo(job.pk)
+        undo = find(job.kind).undo
     except UnknownKind:
         return
-    except Exception:  # the end stands, whatever becomes of this
-        log.exception("job %s: what it left half made is there still", job.pk)
+    if undo is None:
+        return
+    for _ in range(2):
+        try:
+            with transaction.atomic():  # a savepoint: what fails in it spoils no more than itself
+                undo(job.pk)
+        except Exception:  # the boundary: the log keeps it
+            if transaction.get_rollback():  # the connection is gone, and the end with it
+                raise
+            log.exception("job %s: what it left half made is there still", job.pk)
+        else:
+            return
 
 
 def persistently(call: Callable[[], Answer]) -> Answer:

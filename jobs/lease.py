@@ -33,11 +33,19 @@ FULL = "The log is full: what follows is not kept."
 class Lease:
     """What a handler is given (kinds.Work). As a context it writes until the handler is done."""
 
-    def __init__(self, job: Job, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        since: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`since`: the clock's seconds from before the claim was written; without it, now."""
         self._job, self._clock = job, clock
         self._changed = threading.Condition()
         self._over = self._dirty = self._lost = False
-        self._written_at = self._kept_at = clock()
+        self._written_at = clock()
+        self._kept_at = self._written_at if since is None else since
         self._progress: dict[str, int | str] = {}
         self._lines: list[Line] = []
         self._line_count = 0

@@ -43,6 +43,11 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The row, as long as state and attempt are those of `job`."""
         return self.filter(pk=job.pk, state=job.state, attempt=job.attempt)
 
+    def has(self, job_id: uuid.UUID, attempt: int) -> bool:
+        """Whether that attempt is at work; nobody takes it away before the transaction ends."""
+        ours = self.filter(pk=job_id, state=states.RUNNING, attempt=attempt)
+        return ours.select_for_update().values_list("pk", flat=True).first() is not None
+
     def move(self, job: "Job", to: str, line: Line, **facts: Any) -> bool:
         """Change the state, with its line in the log; False where somebody else was first.
 
@@ -84,6 +89,13 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Queued, and the broker was told."""
         return self.filter(state=states.QUEUED, published_at__isnull=False)
 
+    def may_run(self, *, ended_after: datetime) -> "JobQuerySet":
+        """Those that run, will run, or may be tried again: what ended after that time without
+        success, as long as no retry of it has succeeded.
+        """
+        given_up = Q(finished_at__lte=ended_after) | Q(children__state=states.SUCCEEDED)
+        return self.exclude(state=states.SUCCEEDED).exclude(given_up, state__in=states.TERMINAL)
+
     def orphaned(self) -> "JobQuerySet":
         """Running, says the row, but nobody has been heard of for the length of a lease.
 
@@ -101,6 +113,7 @@ class Job(models.Model):
         TUTORIAL = "tutorial"
         DIRECT = "direct"
         COMMAND = "command"
+        SCHEDULE = "schedule"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=64)

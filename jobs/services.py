@@ -7,7 +7,7 @@ was not told then, `manage.py dispatch` tells it later.
 import hashlib
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -16,7 +16,7 @@ from django.utils import timezone
 from jobs import kinds, states
 from jobs.entry import new_job
 from jobs.errors import KeyReused, NotAllowed, NotCancellable, NotRetryable, WrongParams
-from jobs.execution import ended
+from jobs.execution import end
 from jobs.models import Job, Line
 from jobs.progress import push
 from jobs.publishing import breaker, publish
@@ -25,7 +25,28 @@ from jobs.tasks import tell_producer
 FARTHEST = timedelta(days=36525)  # a century, to either side: within every calendar, any zone
 
 
-def submit(
+class Asked(TypedDict, total=False):
+    """What `prepare` is told."""
+
+    kind: Required[str]
+    params: Required[dict[str, Any]]
+    owner: User | None
+    origin: str
+    priority: int
+    not_before: datetime | None
+    parent: Job | None
+    idempotency_key: str | None
+
+
+def submit(**asked: Unpack[Asked]) -> Job:
+    """A queued job. The same key of the same owner answers with the job it started before.
+
+    `priority` is 0 (first) to 9. Raises UnknownKind, WrongParams, KeyReused.
+    """
+    return place(prepare(**asked))
+
+
+def prepare(
     *,
     kind: str,
     params: dict[str, Any],
@@ -36,15 +57,12 @@ def submit(
     parent: Job | None = None,
     idempotency_key: str | None = None,
 ) -> Job:
-    """A queued job. The same key of the same owner answers with the job it started before.
-
-    `priority` is 0 (first) to 9. Raises UnknownKind, WrongParams, KeyReused.
-    """
+    """A job that has no row yet. Raises UnknownKind, WrongParams."""
     now = timezone.now()
     if not_before is not None and abs(not_before - now) > FARTHEST:
         raise WrongParams("not_before is at most a hundred years from now.")
     later = breaker.is_open or (not_before is not None and not_before > now)
-    job = new_job(
+    return new_job(
         kinds.find(kind),
         params,
         owner=owner,
@@ -56,7 +74,6 @@ def submit(
         created_at=now,
         published_at=None if later else now,
     )
-    return _insert(job)
 
 
 def cancel(*, job: Job, actor: User | None) -> Job:
@@ -99,7 +116,14 @@ def check_allowed(*, kind: str, actor: User | None) -> None:
         raise NotAllowed("You may not start jobs of this kind.")
 
 
-def _insert(job: Job) -> Job:
+def started_by(*, owner: User | None, idempotency_key: str | None) -> Job | None:
+    """The job that this key of this owner's has started, for who makes more than a job with it."""
+    digest = _digest(owner, idempotency_key)
+    return None if digest is None else Job.objects.filter(idempotency=digest).first()
+
+
+def place(job: Job) -> Job:
+    """Write the row of a new job, and have it published on commit. Raises KeyReused."""
     try:
         with transaction.atomic():
             job.save(force_insert=True)
@@ -146,10 +170,13 @@ def _digest(owner: User | None, key: str | None) -> str | None:
 def _ended(job: Job, actor: User | None) -> bool:
     now = timezone.now()
     line = Line(f"Cancelled by {_named(actor)} before it began.", now, "warning")
-    facts = {"cancel_requested_at": now, "finished_at": now, "error_code": "cancelled"}
-    won = Job.objects.move(job, states.CANCELLED, line, **facts, error_detail=line.message)
+    facts: dict[str, Any] = {
+        "cancel_requested_at": now,
+        "finished_at": now,
+        "error_code": "cancelled",
+    }
+    won = end(job, states.CANCELLED, line, **facts, error_detail=line.message)
     if won:
-        ended(job)
         tell_producer(job)
     return won
 

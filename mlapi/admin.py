@@ -11,6 +11,13 @@ from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
 from django_celery_results.models import GroupResult, TaskResult
 from knox.models import get_digest_token
 from knox.settings import CONSTANTS
@@ -22,6 +29,8 @@ from mlapi.models import ApiKey
 
 for bare in (User, Group, TaskResult, GroupResult):
     admin.site.unregister(bare)
+for raw in (PeriodicTask, CrontabSchedule, IntervalSchedule, SolarSchedule, ClockedSchedule):
+    admin.site.unregister(raw)  # they would take any task: staff schedule retrainings, by name
 
 
 @admin.register(User)

@@ -15,12 +15,11 @@ from typing import Any  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlapi.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402
-
 from mlapi.env import EnvironmentFault  # noqa: E402
+from mlapi.spooling import spooling_application  # noqa: E402
 
 try:
-    django_application: Any = get_asgi_application()  # what follows needs Django's apps
+    django_application: Any = spooling_application()  # what follows needs Django's apps
 except EnvironmentFault as fault:  # no manage.py around a server: one line here, too
     sys.exit(f"mlapi: {fault}")
 
@@ -28,7 +27,7 @@ from django.conf import settings  # noqa: E402
 
 from jobs.waiting import Waiting  # noqa: E402
 from mlapi.guard import Guard  # noqa: E402
-from mlapi.limits import JSON_BYTES, drain  # noqa: E402
+from mlapi.limits import drain  # noqa: E402
 from mlapi.process import Process  # noqa: E402
 from mlapi.sockets import sockets  # noqa: E402
 from mlapi.wiring import lane, start, stop  # noqa: E402
@@ -38,5 +37,5 @@ from predictions.lane.asgi import LaneDoor  # noqa: E402
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 waiting = Waiting(django_application, is_ending=lambda: drain.under_way)
-http = LaneDoor(lane, Guard(waiting, body_limit=JSON_BYTES))
+http = LaneDoor(lane, Guard(waiting))
 application = Process(http, sockets, start=start, stop=stop, drain_s=settings.MLAPI.drain_s)

@@ -26,6 +26,7 @@ class Process:
     grace_s: float = 10.0  # from SIGTERM to SIGKILL
     pass_fds: tuple[int, ...] = ()
     essential: bool = False  # nothing is answered without it
+    nice: int = 0  # how far below ours its priority is
     no_news: tuple[str, ...] = ()  # lines that hold one of these are not shown
 
 
@@ -108,4 +109,4 @@ def spawn(process: Process, *, cwd: Path) -> Child:
 def _tied(process: Process, parent: int) -> list[str]:
     script = str(Path(lifeline.__file__).resolve())
     tie = [sys.executable, "-I", "-S", script, process.death_signal.name, str(parent)]
-    return [*tie, *process.argv]
+    return [*tie, str(process.nice), *process.argv]

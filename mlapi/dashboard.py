@@ -14,13 +14,20 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django_celery_results.models import GroupResult, TaskResult
 
-from jobs.access import NOT_IN_LISTS
+from jobs.access import NOT_IN_LISTS, VIEW_JOB
 from jobs.admin.showing import NOTHING, state_badge, subject_link
 from jobs.models import Job
 from jobs.states import DEAD, FAILED, QUEUED, RUNNING
 from mlapi.health import broker_follower
 from mlapi.models import ApiKey
-from modelregistry.models import CHAMPION, Alias, ModelVersion, RegisteredModel
+from modelregistry.models import (
+    CHAMPION,
+    Alias,
+    ModelVersion,
+    RegisteredModel,
+    ScheduledRetraining,
+)
+from modelregistry.permissions import VIEW_MODEL
 from predictions.runtime import models as serving
 from predictions.serving.errors import ServingError
 
@@ -82,9 +89,9 @@ def front_page(request: HttpRequest, context: dict[str, object]) -> dict[str, ob
     context["checks"] = list(_checks())
     context["figures"] = list(_figures(request))
     context["permitted"] = bool(request.user.get_all_permissions())
-    if request.user.has_perm("modelregistry.view_registeredmodel"):
+    if request.user.has_perm(VIEW_MODEL):
         context["model_lines"] = _model_lines()
-    if request.user.has_perm("jobs.view_job"):
+    if request.user.has_perm(VIEW_JOB):
         context["job_lines"] = [_job_line(job) for job in _notable_jobs()]
     return context
 
@@ -206,6 +213,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
             ((RegisteredModel, "Models", "network_node"), (ModelVersion, "Versions", "layers")),
         ),
         ("Work", ((Job, "Jobs", "work_history"),)),
+        ("Schedules", ((ScheduledRetraining, "Retraining", "event_repeat"),)),
         (
             "Access",
             (

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -33,13 +34,18 @@ VARIABLES = (
     Variable("DATABASE_URL", "", "PostgreSQL; unset: SQLite in the data folder"),
     Variable("REDIS_URL", "", "Redis or Valkey; unset: an embedded Valkey in the data folder"),
     Variable("MLAPI_DATA_DIR", "var", "artifacts, SQLite, Valkey, secret key"),
+    Variable("MLAPI_ARTIFACTS_BUCKET", "", "S3 bucket for artifacts; unset: the data folder"),
     Variable("MLAPI_HOST", "127.0.0.1", "address the web server listens on"),
     Variable("MLAPI_PORT", "8000", "its port"),
     Variable("MLAPI_WORKERS", "", "web processes; unset: the CPUs this process may use"),
     Variable("MLAPI_DEFAULT_MODEL", "iris", "model behind /predict-async and its siblings"),
+    Variable(
+        "MLAPI_BACKGROUND_NICE", "10", "how far worker, beat and dispatch stand back: 0 to 19"
+    ),
     Variable("MLAPI_DRAIN_S", "", "seconds SIGTERM keeps the socket open; unset: 0 or 5"),
     Variable("MLAPI_INTERNAL_URL", "", "where workers reach the web; unset: host and port above"),
     Variable("MLAPI_BEHIND_TLS", "0", "1: secure cookies, trusted X-Forwarded-Proto"),
+    Variable("MLAPI_ALLOW_PICKLE", "0", "1 opens pickles, in a confined process; needs Linux 5.13"),
     Variable("MLAPI_METRICS_TOKEN", "", "lets scrapers that are not on loopback read /metrics"),
     Variable("MLAPI_METRICS_ADDRESS", "", "host:port of a worker's or dispatch's own /metrics"),
     Variable("MLAPI_FLOWER_PASSWORD", "", "Flower's; unset: embedded makes one, others need it"),
@@ -60,13 +66,16 @@ class Environment:
     database_url: str
     redis_url: str
     data_dir: Path
+    artifacts_bucket: str
     host: str
     port: int
     workers: int
     default_model: str
+    background_nice: int
     drain_s: float
     internal_url: str
     behind_tls: bool
+    allow_pickle: bool
     metrics_token: str
     metrics_address: tuple[str, int] | None
     flower_password: str
@@ -195,13 +204,16 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         database_url=text["DATABASE_URL"],
         redis_url=text["REDIS_URL"],
         data_dir=(BASE_DIR / Path(text["MLAPI_DATA_DIR"]).expanduser()).absolute(),
+        artifacts_bucket=_bucket(text),
         host=host,
         port=port,
         workers=_whole(text, "MLAPI_WORKERS", low=1, high=512) or len(os.sched_getaffinity(0)),
         default_model=text["MLAPI_DEFAULT_MODEL"],
+        background_nice=_whole(text, "MLAPI_BACKGROUND_NICE", low=0, high=19),
         drain_s=_drain(text, embedded=embedded),
         internal_url=text["MLAPI_INTERNAL_URL"] or http_url(host, port),
         behind_tls=_flag(text, "MLAPI_BEHIND_TLS"),
+        allow_pickle=_flag(text, "MLAPI_ALLOW_PICKLE"),
         metrics_token=text["MLAPI_METRICS_TOKEN"],
         metrics_address=_address(text, "MLAPI_METRICS_ADDRESS"),
         flower_password=text["MLAPI_FLOWER_PASSWORD"],
@@ -222,6 +234,19 @@ def _whole(text: Mapping[str, str], name: str, *, low: int, high: int) -> int:
     if not text[name].isascii() or not text[name].isdigit() or not low <= int(text[name]) <= high:
         raise EnvironmentFault(f"{name} must be a whole number from {low} to {high}.")
     return int(text[name])
+
+
+def _bucket(text: Mapping[str, str]) -> str:
+    name = text["MLAPI_ARTIFACTS_BUCKET"]
+    if "/" in name:
+        raise EnvironmentFault(
+            "MLAPI_ARTIFACTS_BUCKET must be a bucket's name, with no s3:// or /."
+        )
+    if name and not (find_spec("storages") and find_spec("boto3")):
+        raise EnvironmentFault(
+            "MLAPI_ARTIFACTS_BUCKET needs the extra s3: pip install 'django-storages[s3]>=1.14'."
+        )
+    return name
 
 
 def _address(text: Mapping[str, str], name: str) -> tuple[str, int] | None:

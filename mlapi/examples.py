@@ -257,6 +257,18 @@ REGISTRY = Group(
             model="iris",
             keyed=True,
         ),
+        Example(
+            title=(
+                "Every move of its aliases, the newest first; ?at=TIME: what was champion then."
+            ),
+            path="/api/v1/models/iris/history/",
+            answer=(
+                '{"results": [{"alias": "champion", "version": 1, "previous": null,'
+                ' "actor": null}]}'
+            ),
+            model="iris",
+            keyed=True,
+        ),
     ),
 )
 OPERATIONS = Group(

@@ -12,9 +12,17 @@ from mlapi import shapes
 from mlapi.examples import GROUPS, Example
 from mlapi.operations import SECTIONS, Operation
 from mlapi.problems import CATALOGUE, CONTENT_TYPE, INTERNAL
+from predictions.protocols.timeouts import LONGEST_S
 
 Document = dict[str, Any]  # JSON, as drf-spectacular hands it on
 JSON = "application/json"
+REQUEST_TIMEOUT: Document = {
+    "in": "header",
+    "name": "Request-Timeout",
+    "description": "Seconds from the body's last byte; after them the answer is 504, and rows "
+    "that have not run do not run. More than a day is a day.",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_S},
+}
 KEY_OR_NONE: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
 
 
@@ -67,6 +75,8 @@ def _completed(item: Document, operation: Operation, section: str) -> Document:
     details |= {"operationId": operation.name, "summary": operation.summary, "tags": [section]}
     if operation.request:
         details |= {"requestBody": _request(operation.request, path), "security": KEY_OR_NONE}
+    if HTTPStatus.GATEWAY_TIMEOUT in operation.problems:
+        details["parameters"] = [*details.get("parameters", []), REQUEST_TIMEOUT]
     if operation.answer or path == "/metrics":
         details["responses"]["200"] = {"description": "The answer.", "content": _answer(operation)}
     for status in operation.problems:

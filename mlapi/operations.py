@@ -9,9 +9,15 @@ from mlapi import shapes
 MODELS, JOBS = "/api/v1/models/", "/api/v1/jobs/"
 JOB = f"{JOBS}{{job_id}}/"
 ASKING = (400, 401, 404, 405, 409, 413, 415, 422, 500, 503)
+LANE = (*ASKING, 504)  # these take Request-Timeout
 READING = (401, 403, 404)
 ACTING = (401, 403, 404, 409)
 SUBMITTING = (400, 401, 403, 404, 413, 415, 422)
+HANDING_IN = (400, 401, 403, 404, 409, 413, 415, 422)
+
+CHANGING = (400, 401, 403, 404, 409, 415, 422)
+MODEL = f"{MODELS}{{name}}/"
+VERSION = f"{MODEL}versions/{{number}}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +34,13 @@ class Operation:
 
 
 def _asking(
-    path: str, name: str, summary: str, request: type[msgspec.Struct], answer: type[msgspec.Struct]
+    path: str,
+    name: str,
+    summary: str,
+    request: type[msgspec.Struct],
+    answer: type[msgspec.Struct],
+    *,
+    problems: tuple[int, ...] = LANE,
 ) -> Operation:
     return Operation(
         path=path,
@@ -37,7 +49,7 @@ def _asking(
         method="post",
         request=request,
         answer=answer,
-        problems=ASKING,
+        problems=problems,
     )
 
 
@@ -49,10 +61,23 @@ def _acting(path: str, name: str, summary: str, problems: tuple[int, ...] = ACTI
     return Operation(path=path, name=name, summary=summary, method="post", problems=problems)
 
 
+def _changing(
+    method: str, path: str, name: str, summary: str, problems: tuple[int, ...] = CHANGING
+) -> Operation:
+    return Operation(path=path, name=name, summary=summary, method=method, problems=problems)
+
+
 ROW, ROWS, FRAMEWORK = shapes.FeatureRow, shapes.FeatureRows, shapes.FrameworkAnswer
 SECTIONS: dict[str, tuple[Operation, ...]] = {
     "Predictions of the default model": (
-        _asking("/predict-sync", "predictSync", "One row, synchronous", ROW, shapes.SingleAnswer),
+        _asking(
+            "/predict-sync",
+            "predictSync",
+            "One row, synchronous",
+            ROW,
+            shapes.SingleAnswer,
+            problems=ASKING,
+        ),
         _asking(
             "/predict-async", "predictAsync", "One row, the fast lane", ROW, shapes.SingleAnswer
         ),
@@ -60,7 +85,14 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
             "/batch-predict", "batchPredict", "Many rows", shapes.BatchRequest, shapes.BatchAnswer
         ),
         _asking("/predict-onnx", "predictOnnx", "ONNX Runtime by name", ROWS, FRAMEWORK),
-        _asking("/predict-sklearn", "predictSklearn", "scikit-learn by name", ROWS, FRAMEWORK),
+        _asking(
+            "/predict-sklearn",
+            "predictSklearn",
+            "scikit-learn by name",
+            ROWS,
+            FRAMEWORK,
+            problems=ASKING,
+        ),
         _asking(
             "/predict-batched",
             "predictBatched",
@@ -79,13 +111,16 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
         ),
     ),
     "Predictions by the queue": (
-        _asking("/predict/async", "queueRow", "One row, later", ROW, shapes.Submitted),
+        _asking(
+            "/predict/async", "queueRow", "One row, later", ROW, shapes.Submitted, problems=ASKING
+        ),
         _asking(
             "/batch/async",
             "queueRows",
             "Many rows, later",
             shapes.QueuedBatch,
             shapes.BatchSubmitted,
+            problems=ASKING,
         ),
         _reading("/task/{task_id}", "readTask", "How a task is doing", (401, 404)),
         _reading("/tasks/active", "activeTasks", "What the workers do", (401,)),
@@ -102,10 +137,21 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
     ),
     "Registry": (
         _reading(MODELS, "listModels", "Models"),
-        _reading(f"{MODELS}{{name}}/", "readModel", "One model"),
-        _reading(f"{MODELS}{{name}}/versions/", "listVersions", "Its versions"),
-        _reading(f"{MODELS}{{name}}/versions/{{number}}/", "readVersion", "One version"),
-        _reading(f"{MODELS}{{name}}/versions/{{number}}/report/", "readReport", "Its parity"),
+        _changing("post", MODELS, "createModel", "A new model", (*SUBMITTING, 409)),
+        _reading(MODEL, "readModel", "One model"),
+        _changing("patch", MODEL, "changeModel", "Change what is said of it"),
+        _changing("delete", MODEL, "archiveModel", "Archive it", ACTING),
+        _changing("put", f"{MODEL}aliases/{{alias}}/", "moveAlias", "Promote, or move an alias"),
+        _changing("delete", f"{MODEL}aliases/{{alias}}/", "removeAlias", "Take it away", ACTING),
+        _changing("post", f"{MODEL}rollback/", "rollback", "The champion before serves again"),
+        _reading(f"{MODEL}history/", "readHistory", "Which version when", (400, *READING)),
+        _acting(f"{MODEL}retrain/", "retrainModel", "Fit it anew", SUBMITTING),
+        _reading(f"{MODEL}versions/", "listVersions", "Its versions"),
+        _acting(f"{MODEL}versions/", "handInVersion", "Hand in a version", HANDING_IN),
+        _reading(VERSION, "readVersion", "One version"),
+        _reading(f"{VERSION}report/", "readReport", "Its parity", ACTING),
+        _reading(f"{VERSION}download/", "download", "Its file", (400, *ACTING, 503)),
+        _changing("post", f"{VERSION}convert/", "convertVersion", "Convert it to ONNX"),
     ),
     "Health and metrics": (
         Operation(path="/livez", name="livez", summary="The process answers", answer=shapes.Live),

@@ -6,24 +6,20 @@ whose detail stays in the log.
 """
 
 import logging
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 
 import msgspec
 from django.core.exceptions import (
     BadRequest,
     DisallowedHost,
-    FieldError,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
     TooManyFieldsSent,
-    ValidationError,
 )
-from django.core.paginator import InvalidPage
-from django.db import DatabaseError, DataError, OperationalError
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils.encoding import escape_uri_path
@@ -32,7 +28,9 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from jobs import errors as jobs
+from mlapi.full_disk import is_disk_full
 from modelregistry import errors as registry
+from modelregistry import parsers
 from modelregistry.formats.runtime import RowsRefused
 from predictions import errors as request_errors
 from predictions.lane.exchange import Reply
@@ -72,6 +70,7 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     serving.UnknownModel: Problem(404, "unknown_model", "Unknown model"),
     serving.NotReady: Problem(503, "not_ready", "Not ready"),
     serving.Overloaded: Problem(503, "overloaded", "Overloaded"),
+    serving.DeadlineExceeded: Problem(504, "deadline_exceeded", "Deadline exceeded"),
     serving.NotFinite: Problem(422, "not_finite", "No finite answer"),
     serving.InferenceFailed: Problem(500, "inference_failed", "The model failed"),
     RowsRefused: Problem(422, "wrong_input", "Wrong input for this model"),
@@ -87,11 +86,22 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     registry.ModelExists: Problem(409, "model_exists", "Name taken"),
     registry.VersionExists: Problem(409, "version_exists", "Version taken"),
     registry.InvalidName: Problem(400, "invalid_name", "Invalid name"),
+    registry.ArchivedModel: Problem(409, "archived_model", "The model is archived"),
+    registry.NotChecked: Problem(409, "not_checked", "Not checked yet"),
     registry.RefusedFile: Problem(422, "refused_file", "File refused"),
+    registry.TooLarge: Problem(413, "body_too_large", "Body too large"),
     registry.NotConvertible: Problem(409, "not_convertible", "Not convertible"),
     registry.NotRetrainable: Problem(409, "not_retrainable", "Not retrainable"),
+    registry.NotComparable: Problem(409, "not_comparable", "Not comparable"),
     registry.NotPromotable: Problem(409, "not_promotable", "Not promotable"),
+    registry.NothingBefore: Problem(409, "nothing_before", "Nothing to go back to"),
+    registry.StillServing: Problem(409, "still_serving", "Still serving"),
+    registry.NoArtifact: Problem(409, "no_artifact", "No such file"),
+    registry.NoReport: Problem(409, "no_report", "No report"),
     registry.DamagedArtifact: Problem(503, "damaged_artifact", "A stored file is damaged"),
+    registry.Unconfined: Problem(503, "unconfined", "Files cannot be checked"),
+    registry.NotLookedAt: Problem(503, "not_looked_at", "The machine failed"),
+    registry.StoreUnavailable: Problem(503, "store_unavailable", "Files are out of reach"),
     jobs.UnknownKind: Problem(
         422, "unknown_kind", "Unknown kind of job", "/api/v1/job-kinds/ lists those there are."
     ),
@@ -123,6 +133,8 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     drf.UnsupportedMediaType: Problem(
         415, "unsupported_media_type", "Not JSON", "Send JSON, with Content-Type: application/json."
     ),
+    parsers.NotMultipart: Problem(415, "unsupported_media_type", "Not multipart/form-data"),
+    parsers.BrokenForm: Problem(400, "malformed", "Malformed request"),
     drf.ValidationError: Problem(422, "wrong_input", "Wrong input"),
     drf.Throttled: Problem(429, "rate_limited", "Too many requests", "Come back later."),
     PermissionDenied: Problem(403, "forbidden", "Forbidden", "You may not do this."),
@@ -147,19 +159,13 @@ CATALOGUE: dict[type[BaseException], Problem] = {
 
 def problem_of(error: BaseException, request_id: str) -> Problem:
     """The entry for an exception; one that nobody listed is logged with its traceback."""
-    if isinstance(error, OperationalError) and _is_disk_full(error):
+    if is_disk_full(error):
         return DISK_FULL
     for kind in type(error).__mro__:
         if kind in CATALOGUE:
             return CATALOGUE[kind]
     log.error("request %s failed", request_id, exc_info=error)
     return INTERNAL
-
-
-def _is_disk_full(error: OperationalError) -> bool:
-    """SQLite says it in words, PostgreSQL by SQLSTATE 53100."""
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state == "53100" or "database or disk is full" in str(error)
 
 
 def body_of(problem: Problem, error: BaseException, request_id: str) -> bytes:
@@ -202,18 +208,19 @@ def lane_reply(error: Exception, request_id: str) -> Reply:
 
 def django_response(error: BaseException, request: HttpRequest) -> HttpResponse:
     """Django's rendering."""
-    return _rendered(problem_of(error, _id_of(request)), error, request)
+    return _rendered(problem_of(error, id_of(request)), error, request)
 
 
 def internal_error_response(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: by then the exception is in Django's own log."""
-    return _rendered(INTERNAL, Exception(), request)
+    """Django's handler500, inside its `except`: by then the exception is in Django's own log."""
+    full = is_disk_full(sys.exception() or Exception())  # while a form was read, before any view
+    return _rendered(DISK_FULL if full else INTERNAL, Exception(), request)
 
 
 def _rendered(problem: Problem, error: BaseException, request: HttpRequest) -> HttpResponse:
     headers = headers_of(problem, error)
     headers.pop("Connection", None)  # a hop-by-hop header: the server's business, refused by WSGI
-    request_id = _id_of(request)
+    request_id = id_of(request)
     if request.path.startswith("/admin/") and problem.status < 500:
         said = (request_id, request.method, escape_uri_path(request.path), problem.status)
         log.warning("request %s: %s %s answered %d", *said)
@@ -230,41 +237,13 @@ def _rendered(problem: Problem, error: BaseException, request: HttpRequest) -> H
     return HttpResponse(body_of(problem, error, request_id), status=problem.status, headers=headers)
 
 
-def _id_of(request: HttpRequest) -> str:
+def id_of(request: HttpRequest) -> str:
     return str(getattr(request, "request_id", ""))
 
 
 def _is_looked_at(request: HttpRequest) -> bool:
     """Whether a browser shows the answer as a page of the admin; programs ask for no HTML."""
     return request.path.startswith("/admin/") and "text/html" in request.headers.get("Accept", "")
-
-
-class AdminRefusals:
-    """Middleware: an address or form that the admin's own code trips over is a 400, and logged.
-
-    Django's admin hands ids, lookups and pages of a query string on as they came.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self._get_response(request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not request.path.startswith("/admin/") or not _tripped_over_input(request, error):
-            return None
-        log.warning("request %s: the admin tripped over %s", _id_of(request), type(error).__name__)
-        return django_response(BadRequest(), request)
-
-
-def _tripped_over_input(request: HttpRequest, error: Exception) -> bool:
-    if isinstance(error, DatabaseError):  # SQLite and PostgreSQL tell it each in their own way
-        return isinstance(error, DataError) or any("regex" in name for name in request.GET)
-    if isinstance(error, OverflowError | ValidationError | FieldError | InvalidPage):
-        return True
-    asks = request.method in ("GET", "HEAD") or "_selected_action" in request.POST
-    return asks and isinstance(error, ValueError)
 
 
 def drf_exception_handler(error: Exception, context: dict[str, object]) -> HttpResponse | Response:

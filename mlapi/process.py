@@ -3,12 +3,20 @@
 import asyncio
 import gc
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Final
 
 from mlapi.limits import drain
 from predictions.lane.asgi import App, Message, Receive, Send
+
+# The lane's loop waits so long whenever a thread of Django's computes; Python's own 5 ms add up.
+SWITCH_S: Final = 0.0002
+# The whole heap is walked so rarely that no percentile of predictions feels it: what requests leave
+# behind in cycles is young, and the two younger generations see to that.
+COLLECTED_AFTER: Final = (2_000, 20, 100)
 
 
 class Process:
@@ -47,6 +55,8 @@ class Process:
         await asyncio.to_thread(self._start)
         gc.collect()
         gc.freeze()  # what is loaded stays: collections need not walk its 100,000 objects again
+        gc.set_threshold(*COLLECTED_AFTER)
+        sys.setswitchinterval(SWITCH_S)
         self._started = True
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -5,11 +5,13 @@ import sys
 from typing import Any
 
 import dj_database_url
+from django.conf import global_settings
 from django.templatetags.static import static
 
 from jobs.kinds import HARD_LIMIT_AFTER_S, TIME_LIMIT_S
+from mlapi.colours import INDIGO
 from mlapi.env import BASE_DIR, read_environment
-from mlapi.limits import JSON_BYTES
+from mlapi.limits import JSON_BYTES, UPLOAD_BYTES
 
 ENV = read_environment(os.environ)
 
@@ -40,6 +42,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "knox",
     "mlapi.apps.RawResultsConfig",
+    "django_celery_beat",
     "django_prometheus",
     "mlapi",
     "predictions",
@@ -57,7 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "mlapi.problems.AdminRefusals",
+    "mlapi.refusals.AdminRefusals",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 TEMPLATES = [
@@ -129,7 +132,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_TASK_SEND_SENT_EVENT = True
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.data_dir / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULER = "jobs.scheduling:JobScheduler"
 CELERY_TIMEZONE = "UTC"
 
 # --- Live pages: frames between processes, at most once
@@ -194,6 +197,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_BYTES  # the guard counts the same bytes on the wire
+LARGEST_UPLOAD = UPLOAD_BYTES
+UPLOAD_DIR = ENV.data_dir / "uploads"
+FILE_UPLOAD_HANDLERS = ["mlapi.spooling.NamelessFiles"]
 
 # --- Passwords, cookies, transport
 AUTH_PASSWORD_VALIDATORS = [
@@ -230,24 +236,17 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- Models and their files
 MLAPI = ENV
-ARTIFACT_DIR = ENV.data_dir / "artifacts"
+ARTIFACT_DIR, INTAKE_DIR = ENV.data_dir / "artifacts", ENV.data_dir / "intake"
+STORAGES = dict(global_settings.STORAGES)
+if ENV.artifacts_bucket:
+    STORAGES["artifacts"] = {
+        "BACKEND": "modelregistry.storage.bucket.ArtifactBucket",
+        "OPTIONS": {"bucket_name": ENV.artifacts_bucket},
+    }
 DEFAULT_MODEL = ENV.default_model
 
 # --- Admin
 LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
-INDIGO = {
-    "50": "oklch(96.2% .018 272.314)",
-    "100": "oklch(93% .034 272.788)",
-    "200": "oklch(87% .065 274.039)",
-    "300": "oklch(78.5% .115 274.713)",
-    "400": "oklch(67.3% .182 276.935)",
-    "500": "oklch(67.3% .182 276.935)",  # text on dark ground: lighter than Tailwind's own
-    "600": "oklch(51.1% .262 276.966)",
-    "700": "oklch(45.7% .24 277.023)",
-    "800": "oklch(39.8% .195 277.366)",
-    "900": "oklch(35.9% .144 278.697)",
-    "950": "oklch(25.7% .09 281.288)",
-}
 UNFOLD = {
     "SITE_TITLE": "mlapi",
     "SITE_HEADER": "mlapi",

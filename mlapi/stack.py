@@ -1,7 +1,7 @@
 """The processes of `manage.py up`: what each is started with and how it shows that it is ready.
 
 SIGKILL of `up` must leave nothing behind for long: what may finish requests or tasks on SIGTERM is
-killed outright then (rows and leases cover tasks); Valkey and beat get to close their files.
+killed outright then (rows and leases cover tasks); Valkey and beat get to end in order.
 """
 
 import http.client
@@ -102,9 +102,12 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
     )
 
 
-def background(env: Mapping[str, str], *, worker: bool) -> tuple[Process, ...]:
-    """Dispatch, and beat and worker unless they are started by hand."""
-    dispatch = Process(name="dispatch", argv=(PYTHON, MANAGE, "dispatch"), env=env)
+def background(
+    environment: Environment, env: Mapping[str, str], *, worker: bool
+) -> tuple[Process, ...]:
+    """Dispatch, and beat and worker unless they are started by hand: predictions come first."""
+    nice = environment.background_nice
+    dispatch = Process(name="dispatch", argv=(PYTHON, MANAGE, "dispatch"), env=env, nice=nice)
     if not worker:
         return (dispatch,)
     slots = f"--concurrency={len(os.sched_getaffinity(0))}"
@@ -115,8 +118,15 @@ def background(env: Mapping[str, str], *, worker: bool) -> tuple[Process, ...]:
             env={**env, "REMAP_SIGTERM": "SIGQUIT"},  # SIGTERM alone waits for tasks without limit
             grace_s=WORKER_GRACE_S,
             no_news=("Hitting Ctrl+C again",),  # it is not on a terminal
+            nice=nice,
         ),
-        Process(name="beat", argv=(*CELERY, "beat"), env=env, death_signal=signal.SIGTERM),
+        Process(
+            name="beat",
+            argv=(*CELERY, "beat"),
+            env=env,
+            death_signal=signal.SIGTERM,
+            nice=nice,
+        ),
         dispatch,
     )
 

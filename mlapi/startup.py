@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 
 from mlapi.env import Environment, EnvironmentFault
+from modelregistry.examples import registering
 from modelregistry.models import Alias
 
 BACKLOG = 2048
@@ -108,6 +109,13 @@ def first_admin(environment: Environment) -> str | None:
     password = environment.superuser_password or secrets.token_urlsafe(12)
     users.create_superuser(name, environment.superuser_email, password)
     return None if environment.superuser_password else password
+
+
+def examples_are_complete() -> bool:
+    """Whether every example model is there and has served: then no process need look after them."""
+    complete = registering.are_complete()
+    release_database()
+    return complete
 
 
 def has_champion(model: str) -> bool:

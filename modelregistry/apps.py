@@ -9,4 +9,4 @@ class ModelRegistryConfig(AppConfig):
 
     def ready(self) -> None:
         """Its kinds of jobs are recorded by their being imported."""
-        import_module("modelregistry.tasks")
+        import_module("modelregistry.tasks.checking")  # and the other kinds with it

@@ -24,6 +24,8 @@ class ModelAction:
     """Takes what unfold's BaseDialogForm takes."""
     params: Callable[[RegisteredModel, Mapping[str, Any]], dict[str, Any]]
     """The model and the form's answers -> parameters of the job. May raise RegistryError."""
+    makes_version: bool = False
+    """Then there is no button where the model takes none."""
 
 
 _actions: dict[str, ModelAction] = {}

@@ -1,39 +1,41 @@
 """Retraining: a clone of the champion's estimator, fitted anew, is measured beside it on the same
-held-out rows and registered as a new version, converted and proven. It is not promoted.
+held-out rows and registered as a new version, converted and proven. It is promoted only where
+that was asked for, and it does better.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from modelregistry import services
 from modelregistry.errors import NotRetrainable
-from modelregistry.formats.rows import Rows, Scalar
-from modelregistry.formats.runtime import ClassLabel, FormatError
+from modelregistry.formats.rows import Rows
 from modelregistry.formats.signature import Signature
 from modelregistry.ingestion.keeping import kept_rows
+from modelregistry.ingestion.lessons import Lesson, RowsFile, in_order
 from modelregistry.models import ModelVersion
 
 STEPS = ("load", "split", "fit", "measure", "register", "convert", "prove")
+PROMOTE = "promote"  # the last step, where it may come to that
 FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """Rows to learn from that came with the order, column by column as the model takes them."""
+class Champion:
+    """The version to do better than, and its estimator, which takes columns by position."""
 
-    rows: Sequence[Sequence[Scalar]]
-    target: Sequence[ClassLabel]
+    version: ModelVersion
+    estimator: Any  # scikit-learn is untyped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """What has been fitted, or was registered by an earlier attempt; and what measures it."""
 
-    estimator: Any | None  # scikit-learn is untyped; None: registered already
+    estimator: Any | None  # None: registered already
     samples: Rows
     heldout: Rows
 
@@ -47,6 +49,7 @@ class Retrained:
     metrics_before: dict[str, float]
     trained_rows: int
     heldout_rows: int
+    verdict: services.Verdict | None = None  # where nobody asked for a promotion
 
     @property
     def caveat(self) -> str:
@@ -58,49 +61,83 @@ class Retrained:
             "its figures may be too good."
         )
 
+    def challenge(self, by: float) -> services.Challenge:
+        return services.Challenge(
+            candidate=self.version,
+            metrics=self.version.metrics,
+            champion=self.before,
+            champion_metrics=self.metrics_before,
+            heldout_rows=self.heldout_rows,
+            by=by,
+            caveat=self.caveat,
+        )
+
 
 def retrain(
     *,
     job_id: uuid.UUID,
     model_name: str,
-    lesson: Lesson | None,
+    lesson: Lesson | RowsFile | None,
     actor: User | None,
     step: Callable[[str], None],
+    promote_if_better_by: float | None = None,
 ) -> Retrained:
     """Learn from `lesson`, or from the rows that were handed in with the version before.
 
-    A second attempt of the same job completes the version that the first has registered. `step`
-    hears which of STEPS begins. Raises NotRetrainable, UnknownModel, UnknownVersion, RefusedFile,
-    DamagedArtifact.
+    With `promote_if_better_by` the new version serves where its accuracy, or a regressor's R2, is
+    better by that much. A second attempt of the same job completes the version that the first has
+    registered. `step` hears which of STEPS begins, and PROMOTE. Raises NotRetrainable,
+    UnknownModel, UnknownVersion, ArchivedModel, RefusedFile, Unconfined, DamagedArtifact,
+    StoreUnavailable.
     """
-    step("load")
-    # Lazy: scikit-learn takes seconds that a process which only starts retraining never needs.
-    from modelregistry.ingestion.refitting import load_measurable  # noqa: PLC0415
-
-    before = ModelVersion.objects.exclude(job_id=job_id).find(model_name)
-    check_retrainable(before, taught=lesson is not None)
-    champion = load_measurable(services.store().read(before.source_sha256))
-    version = ModelVersion.objects.made_by(job_id)
-    trained = _train(before, champion, lesson, step) if version is None else _registered(version)
-    step("measure")
-    metrics_before = _measured(champion, trained.heldout)
+    made = ModelVersion.objects.made_by(job_id)
+    champion = _load(model_name, job_id, made, taught=lesson is not None, step=step)
+    trained = _train(champion, lesson, step) if made is None else _registered(made)
+    metrics_before = _measure(champion, trained.heldout, step)
     step("register")
-    if version is None:
-        version = _register(job_id, model_name, trained, actor)
-    return Retrained(
+    version = made or _register(job_id, model_name, trained, actor)
+    done = Retrained(
         version=services.convert(version=version, actor=actor, step=step).version,
-        before=before,
+        before=champion.version,
         metrics_before=metrics_before,
         trained_rows=len(trained.samples),
         heldout_rows=len(trained.heldout),
     )
+    asked = promote_if_better_by
+    return done if asked is None else _promote_if_better(done, asked, actor, step)
 
 
-def _measured(champion: Any, heldout: Rows) -> dict[str, float]:
+def _load(
+    model_name: str,
+    job_id: uuid.UUID,
+    made: ModelVersion | None,
+    *,
+    taught: bool,
+    step: Callable[[str], None],
+) -> Champion:
+    step("load")
+    # Lazy: scikit-learn takes seconds that a process which only starts retraining never needs.
+    from modelregistry.ingestion.refitting import load_measurable  # noqa: PLC0415
+
+    version = _before(model_name, job_id, made)
+    check_retrainable(version, taught=taught)
+    return Champion(version, load_measurable(services.store().read(version.source_sha256)))
+
+
+def _before(model_name: str, job_id: uuid.UUID, made: ModelVersion | None) -> ModelVersion:
+    """The version to do better than: not the one that an earlier attempt made, or promoted."""
+    promotion = services.promotion_of(made) if made else None
+    if promotion is not None and promotion.previous is not None:
+        return promotion.previous
+    return ModelVersion.objects.exclude(job_id=job_id).find(model_name)
+
+
+def _measure(champion: Champion, heldout: Rows, step: Callable[[str], None]) -> dict[str, float]:
     from modelregistry.conversion.scoring import score  # noqa: PLC0415 (as above)
 
+    step("measure")
     try:
-        return score(champion, heldout)
+        return score(champion.estimator, heldout)
     except (ValueError, TypeError) as error:
         raise NotRetrainable(
             "The version before cannot be measured on these rows: "
@@ -108,14 +145,35 @@ def _measured(champion: Any, heldout: Rows) -> dict[str, float]:
         ) from error
 
 
+def _promote_if_better(
+    done: Retrained, by: float, actor: User | None, step: Callable[[str], None]
+) -> Retrained:
+    step(PROMOTE)
+    verdict = services.promote_if_better(done.challenge(by), actor=actor)
+    return replace(done, verdict=verdict)
+
+
 def check_retrainable(version: ModelVersion, *, taught: bool) -> None:
-    """Raises NotRetrainable where it has no estimator, or no rows though none are given."""
+    """Raises NotRetrainable where it has no estimator, or no rows though none are given; and
+    ArchivedModel, DamagedArtifact, StoreUnavailable.
+    """
+    version.model.check_open()
+    if not version.is_known:
+        raise NotRetrainable(f"{version} cannot be retrained: it is {version.state}.")
     if version.format == ModelVersion.Format.ONNX:
         raise NotRetrainable(
             f"{version} came as ONNX: there is no estimator to fit anew. {_how_to(version)}"
         )
-    if not taught:
-        _taught(version)
+    if not taught and not _keeps_targets(version):
+        raise _untaught(version)
+
+
+def _keeps_targets(version: ModelVersion) -> bool:
+    kept = services.unread_rows(version, "samples")
+    if kept is None:
+        return False
+    with kept:
+        return kept.has_targets
 
 
 def take_back(job_id: uuid.UUID) -> None:
@@ -128,8 +186,12 @@ def _taught(version: ModelVersion) -> Rows:
     """The rows that were handed in with it, and their targets. Raises DamagedArtifact."""
     rows = services.sample_rows(version)
     if rows is None or rows.targets is None:
-        raise NotRetrainable(f"{version} keeps no rows with targets. {_how_to(version)}")
+        raise _untaught(version)
     return rows
+
+
+def _untaught(version: ModelVersion) -> NotRetrainable:
+    return NotRetrainable(f"{version} keeps no rows with targets. {_how_to(version)}")
 
 
 def _how_to(version: ModelVersion) -> str:
@@ -138,14 +200,16 @@ def _how_to(version: ModelVersion) -> str:
 
 
 def _train(
-    before: ModelVersion, champion: Any, lesson: Lesson | None, step: Callable[[str], None]
+    champion: Champion, lesson: Lesson | RowsFile | None, step: Callable[[str], None]
 ) -> Trained:
     from modelregistry.ingestion.refitting import refit  # noqa: PLC0415 (as above)
 
     step("split")
-    samples, heldout = _given(before, lesson) if lesson else _stored(before)
+    before = champion.version
+    samples, heldout = _given(before, lesson, step) if lesson else _stored(before)
     step("fit")
-    return Trained(estimator=refit(champion, samples), samples=samples, heldout=heldout)
+    fitted = refit(champion.estimator, samples)
+    return Trained(estimator=fitted, samples=samples, heldout=heldout)
 
 
 def _register(
@@ -163,15 +227,15 @@ def _register(
     )
 
 
-def _given(before: ModelVersion, lesson: Lesson) -> tuple[Rows, Rows]:
+def _given(
+    before: ModelVersion, lesson: Lesson | RowsFile, step: Callable[[str], None]
+) -> tuple[Rows, Rows]:
+    """What came with the order; a step that is told again lets who listens end the reading."""
     columns = Signature.from_json(before.signature).columns
-    try:
-        rows = Rows(
-            columns=columns, values=tuple(map(tuple, lesson.rows)), targets=tuple(lesson.target)
-        )
-    except FormatError as error:
-        raise NotRetrainable(f"It cannot learn from these rows. {error}") from error
-    return _split(rows)
+    if isinstance(lesson, Lesson):
+        return _split(lesson.rows_for(columns))
+    rows = services.read_table(lesson, step=lambda _: step("split"))
+    return _split(in_order(rows, columns))
 
 
 def _stored(before: ModelVersion) -> tuple[Rows, Rows]:

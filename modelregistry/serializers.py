@@ -1,9 +1,19 @@
 """Shapes of models and versions in REST; no behaviour."""
 
+from typing import Any
+
+import msgspec
 from django.contrib.auth.models import User
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.serializers import JobSerializer
+from modelregistry.ingestion.libraries import library_differences
 from modelregistry.models import ModelVersion, RegisteredModel
+
+METADATA_BYTES = 64_000
+CSRF_FIELD = "csrfmiddlewaretoken"  # of a form that a signed-in browser sends
 
 
 class TensorSerializer(serializers.Serializer[object]):
@@ -16,6 +26,9 @@ class SignatureSerializer(serializers.Serializer[object]):
     inputs = TensorSerializer(many=True)
     outputs = TensorSerializer(many=True)
     columns = serializers.ListField(child=serializers.CharField())
+    missing = serializers.ListField(
+        child=serializers.CharField(), default=list, help_text="columns in which null is allowed"
+    )
 
 
 class ParitySummarySerializer(serializers.Serializer[object]):
@@ -26,7 +39,8 @@ class ParitySummarySerializer(serializers.Serializer[object]):
     label_mismatches = serializers.IntegerField()
     ties = serializers.IntegerField()
     on_threshold = serializers.IntegerField(
-        help_text="rows within one float32 step of a split of the model; they never block"
+        help_text="rows with a number out of tolerance within one float32 step of a split of "
+        "the model; they never block"
     )
     max_abs_diff = serializers.FloatField(
         allow_null=True, help_text="of all rows; null where a difference is not finite"
@@ -38,24 +52,77 @@ class ParitySummarySerializer(serializers.Serializer[object]):
     )
 
 
-class ParitySetSerializer(ParitySummarySerializer):
+class BinSerializer(serializers.Serializer[object]):
+    up_to = serializers.FloatField(allow_null=True, help_text="null: more, or not finite")
+    rows = serializers.IntegerField()
+
+
+class WorstRowSerializer(serializers.Serializer[object]):
+    row = serializers.IntegerField(help_text="its place in its set, from 1")
+    verdict = serializers.CharField(help_text="label, number, tie, threshold or within")
+    values = serializers.ListField(
+        child=serializers.JSONField(), allow_null=True, help_text="null: over 100 of them"
+    )
+    source = serializers.JSONField()  # type: ignore[assignment]
+    onnx = serializers.JSONField()
+    difference = serializers.FloatField(allow_null=True)
+
+
+class LatencySerializer(serializers.Serializer[object]):
+    rows = serializers.IntegerField()
+    source_ms = serializers.FloatField(allow_null=True)
+    onnx_ms = serializers.FloatField(allow_null=True)
+
+
+class FormSerializer(serializers.Serializer[object]):
+    """The ONNX form beside its source; null is not measured."""
+
+    dtype = serializers.CharField()
+    opset = serializers.IntegerField()
+    source_bytes = serializers.IntegerField(allow_null=True)
+    onnx_bytes = serializers.IntegerField()
+    source_load_ms = serializers.FloatField(allow_null=True)
+    onnx_load_ms = serializers.FloatField()
+    latency = LatencySerializer(many=True)
+
+
+class SpreadSerializer(ParitySummarySerializer):
+    """More of the differences than a summary has; reports made earlier lack it."""
+
+    labels_on_threshold = serializers.IntegerField(
+        required=False, help_text="label mismatches that lie there; those that decide block"
+    )
+    mean_abs_diff = serializers.FloatField(allow_null=True, required=False)
+    p99_abs_diff = serializers.FloatField(allow_null=True, required=False)
+    histogram = BinSerializer(many=True, required=False, help_text="rows by difference")
+
+
+class ParitySetSerializer(SpreadSerializer):
     """The comparison over one set of rows."""
 
     status = None  # type: ignore[assignment]
     name = serializers.CharField(help_text="samples, held-out or generated")
+    decides = serializers.BooleanField(
+        required=False, help_text="false: shown beside the budget, whatever it comes to"
+    )
     beyond = serializers.IntegerField(help_text="rows with a number out of tolerance")
+    worst = WorstRowSerializer(
+        many=True, required=False, help_text="for those who hold modelregistry.view_modelversion"
+    )
 
 
-class ParityReportSerializer(ParitySummarySerializer):
-    """The whole comparison."""
+class ParityReportSerializer(SpreadSerializer):
+    """The whole comparison; its own figures are of the rows that decide."""
 
     beyond = serializers.IntegerField()
     tolerance = serializers.FloatField(required=False, help_text="absolute or relative")
+    allowed_mismatches = serializers.IntegerField(required=False)
     rows_from = serializers.CharField()
     notes = serializers.ListField(child=serializers.CharField())
     sets = ParitySetSerializer(many=True)
     first_source = serializers.ListField(child=serializers.JSONField())
     first_onnx = serializers.ListField(child=serializers.JSONField())
+    form = FormSerializer(required=False, allow_null=True)
 
 
 class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
@@ -75,7 +142,12 @@ class ModelDetailSerializer(ModelSerializer):
     aliases = serializers.SerializerMethodField()
 
     class Meta(ModelSerializer.Meta):
-        fields = [*ModelSerializer.Meta.fields, "aliases"]
+        fields = [
+            *ModelSerializer.Meta.fields,
+            "aliases",
+            "tolerance",
+            "allowed_mismatches",
+        ]
 
     def get_aliases(self, model: RegisteredModel) -> dict[str, int]:
         return {alias.name: alias.version.number for alias in model.aliases.all()}
@@ -85,10 +157,15 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     version = serializers.IntegerField(source="number")
     size_bytes = serializers.IntegerField(help_text="of the artifact that is served")
     onnx_sha256 = serializers.SerializerMethodField()
-    signature = SignatureSerializer()
+    runtime = serializers.SerializerMethodField()
+    format = serializers.SerializerMethodField()
+    signature = serializers.SerializerMethodField()
     classes = serializers.ListField(child=serializers.JSONField(), allow_null=True)
     metrics = serializers.DictField(child=serializers.FloatField())
-    parity = ParitySummarySerializer()
+    parity = serializers.SerializerMethodField()
+    library_warnings = serializers.SerializerMethodField(
+        help_text="where other libraries run here than made the version: a sentence for each"
+    )
     created_by = serializers.SlugRelatedField[User](
         slug_field="username", read_only=True, allow_null=True
     )
@@ -108,7 +185,9 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "metrics",
             "parity",
             "input_example",
+            "metadata",
             "library_versions",
+            "library_warnings",
             "reason",
             "created_at",
             "created_by",
@@ -116,3 +195,86 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
     def get_onnx_sha256(self, version: ModelVersion) -> str | None:
         return version.onnx_sha256 or None
+
+    def get_library_warnings(self, version: ModelVersion) -> list[str]:
+        return [difference.sentence for difference in library_differences(version)]
+
+    @extend_schema_field(serializers.ChoiceField(choices=["onnx", "sklearn"], allow_null=True))
+    def get_runtime(self, version: ModelVersion) -> str | None:
+        """Null until the file was found to be a model, as signature, format and parity are."""
+        return version.runtime or None
+
+    @extend_schema_field(serializers.ChoiceField(choices=["skops", "onnx"], allow_null=True))
+    def get_format(self, version: ModelVersion) -> str | None:
+        return version.format or None
+
+    @extend_schema_field(SignatureSerializer(allow_null=True))
+    def get_signature(self, version: ModelVersion) -> object:
+        return SignatureSerializer(version.signature).data if version.signature else None
+
+    @extend_schema_field(ParitySummarySerializer(allow_null=True))
+    def get_parity(self, version: ModelVersion) -> object:
+        return ParitySummarySerializer(version.parity).data if version.parity else None
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class MetadataField(serializers.Field[dict[str, Any], Any, Any, object]):
+    """A JSON object of the sender's own words, as text or as a file."""
+
+    default_error_messages = {
+        "too_long": f"At most {METADATA_BYTES:,} bytes are kept.",
+        "no_object": "This is no JSON object.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        size = data.size if hasattr(data, "size") else len(data.encode())
+        if size > METADATA_BYTES:
+            self.fail("too_long")
+        raw = data.read() if hasattr(data, "read") else data.encode()
+        try:
+            found = msgspec.json.decode(raw, type=dict[str, Any])
+        except (ValueError, RecursionError):
+            self.fail("no_object")
+        if b"\\u0000" in msgspec.json.encode(found):  # no database keeps it in JSON
+            self.fail("no_object")
+        return found
+
+
+class HandInSerializer(serializers.Serializer[object]):
+    """The form that hands in a version; its files stay on disk."""
+
+    file = serializers.FileField(help_text="the model: .skops or .onnx")
+    samples = serializers.FileField(
+        required=False, help_text="rows to prove the conversion on: CSV, JSON lines or Parquet"
+    )
+    target = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text="the column of the samples that holds the expected answers",
+    )
+    metadata = MetadataField(required=False, help_text="a JSON object, kept with the version")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        known = ", ".join(self.fields)
+        for name in self.initial_data:
+            if name not in self.fields and name != CSRF_FIELD:
+                raise serializers.ValidationError(f"There is a field too many; known are {known}.")
+            if len(self.initial_data.getlist(name)) > 1:
+                raise serializers.ValidationError(f"The field {name} may come once.")
+        if "target" in attrs and "samples" not in attrs:
+            raise serializers.ValidationError({"target": "There are no samples that have it."})
+        return attrs
+
+
+class OrderedSerializer(serializers.Serializer[object]):
+    """The job that does what was asked."""
+
+    job = JobSerializer()
+
+
+class HandedInSerializer(serializers.Serializer[object]):
+    """A version that waits, and the job that checks its file."""
+
+    version = serializers.IntegerField(source="number")
+    state = serializers.CharField()
+    job = JobSerializer()

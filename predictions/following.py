@@ -82,7 +82,7 @@ class Follower:
     def _read_once(self) -> None:
         try:
             self._read()
-        except Exception as error:  # the thread's outermost frame: it must live, and it tells
+        except BaseException as error:  # the thread's outermost frame: it must live, and it tells
             if self.fault is None:
                 level = logging.WARNING if self.has_read else logging.INFO
                 log.log(level, "%s: no answer, what is known stays: %s", self._name, error)

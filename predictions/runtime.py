@@ -13,7 +13,7 @@ from typing import TypeAlias
 from django.conf import settings
 from django.db import close_old_connections
 
-from modelregistry.errors import DamagedArtifact
+from modelregistry.errors import DamagedArtifact, StoreUnavailable
 from modelregistry.formats.opening import open_runtime
 from modelregistry.formats.runtime import FormatError, Runtime
 from modelregistry.formats.signature import Signature
@@ -90,10 +90,10 @@ class ModelRuntime:
             return True
         try:
             loaded = self._load(live)
-        except (DamagedArtifact, FormatError) as error:
+        except (DamagedArtifact, StoreUnavailable, FormatError) as error:
             log.error("%s version %d cannot be served: %s", live.model, live.version, error)
             return False
-        except Exception:  # a model's own code runs at warm-up: one model must not stop the others
+        except BaseException:  # a model's own code runs at warm-up: it must not stop the others
             log.exception("%s version %d cannot be served", live.model, live.version)
             return False
         self.engine.swap(loaded)

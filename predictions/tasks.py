@@ -10,6 +10,7 @@ from jobs.kinds import Kind, Subject, Work, record
 from modelregistry.errors import RegistryError
 from modelregistry.formats.runtime import RowsRefused
 from modelregistry.models import RegisteredModel
+from modelregistry.permissions import LOADTEST_MODEL
 from modelregistry.tasks import model_page, named_or_wrong
 from predictions.errors import PredictionError
 from predictions.load_testing import LoadTest, run_load_test
@@ -126,7 +127,7 @@ record(
         params=LoadTestParams,
         handler=run_load,
         subject=_tested_model_page,
-        permission="modelregistry.loadtest_registeredmodel",
+        permission=LOADTEST_MODEL,
         time_limit_s=900,
         shown=(*SHOWN, MeasureError),
     )

@@ -7,6 +7,9 @@ import tempfile
 
 TEST_DATABASE_URL = os.environ.get("MLAPI_TEST_DATABASE_URL", "")
 TEST_REDIS_URL = os.environ.get("MLAPI_TEST_REDIS_URL", "")
+if TEST_REDIS_URL and (tester := os.environ.get("PYTEST_XDIST_WORKER")):  # gw0, gw1, ...
+    server, _, database = TEST_REDIS_URL.rpartition("/")
+    TEST_REDIS_URL = f"{server}/{int(database) + int(tester.removeprefix('gw'))}"
 
 for name in list(os.environ):
     if name.startswith(("MLAPI_", "DJANGO_SUPERUSER_", "DJANGO_DEBUG", "PROMETHEUS_")):

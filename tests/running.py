@@ -5,6 +5,7 @@ Nothing of pytest's own settings reaches it.
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,7 +26,8 @@ from mlapi.env import read_environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = str(BASE_DIR / "manage.py")
 OURS = ("MLAPI_", "DJANGO_", "PROMETHEUS_", "CELERY_", "NOTIFY_SOCKET", "PYTEST_")
-START_WITHIN_S = 90.0
+START_WITHIN_S = 180.0
+PORTS = range(10_000, 32_000)  # below those that Linux gives to clients
 
 
 def clean_environ(data_dir: Path, **extra: str) -> dict[str, str]:
@@ -42,10 +44,12 @@ def metrics_folder(data_dir: Path) -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has, and that no client's connection takes before a server does."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            port = random.choice(PORTS)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Callable[[], object], within_s: float, what: str) -> float:
@@ -59,7 +63,7 @@ def until(condition: Callable[[], object], within_s: float, what: str) -> float:
 
 
 def manage(
-    data_dir: Path, *words: str, within_s: float = 60, **extra: str
+    data_dir: Path, *words: str, within_s: float = 180, **extra: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run a management command to its end."""
     return subprocess.run(
@@ -104,7 +108,7 @@ class Stack:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.base_url}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"{self.base_url}/readyz", timeout=10).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -113,7 +117,7 @@ class Stack:
 
         def ready() -> bool:
             assert self.process.poll() is None, f"`up` ended:\n{self.log}"
-            return "ready after" in self.log
+            return "Ctrl-C stops all of it" in self.log  # its last line
 
         return until(ready, within_s, f"`up` ready\n{self.log}")
 
@@ -126,7 +130,10 @@ class Stack:
 def start(data_dir: Path, *words: str, port: int | None = None, **extra: str) -> Stack:
     """Start `manage.py up` from a foreign folder, without waiting."""
     port = port or free_port()
-    environment = clean_environ(data_dir, MLAPI_PORT=str(port), **extra)
+    testers_compute_beside_it = {"MLAPI_BACKGROUND_NICE": "0"}
+    environment = clean_environ(
+        data_dir, **{"MLAPI_PORT": str(port), **testers_compute_beside_it, **extra}
+    )
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log_path = data_dir.parent / f"up-{port}.log"
     with log_path.open("wb") as log:
@@ -145,7 +152,7 @@ def start(data_dir: Path, *words: str, port: int | None = None, **extra: str) ->
 @contextmanager
 def running(data_dir: Path, *words: str, **extra: str) -> Iterator[Stack]:
     """A ready stack that is gone afterwards."""
-    stack = start(data_dir, *words, **extra)
+    stack = start(data_dir, *words, port=None, **extra)
     try:
         stack.wait_ready()
         yield stack
@@ -161,7 +168,7 @@ def end(stack: Stack) -> None:
     finally:
         for process in processes_of(stack.data_dir):
             process.kill()
-        stack.process.wait(10)
+        stack.process.wait(30)
         shutil.rmtree(metrics_folder(stack.data_dir), ignore_errors=True)  # of one that was killed
 
 

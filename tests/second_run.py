@@ -13,7 +13,7 @@ import redis
 
 SERVER_URL = "postgres://postgres@127.0.0.1:5432"
 DATABASE_URL = f"{SERVER_URL}/test"
-REDIS_URL = "redis://127.0.0.1:6379/9"
+REDIS_URL = "redis://127.0.0.1:6379/1"  # the next tester's is /2, and so on
 CLIENTS = ("psql", "redis-cli")
 PATIENCE_S = 2
 
@@ -33,7 +33,7 @@ def run() -> int:
     database_url = f"{SERVER_URL}/mlapi_{os.getpid()}"
     print(f"database tests once more, on {database_url} and {REDIS_URL}", flush=True)
     services = {"MLAPI_TEST_DATABASE_URL": database_url, "MLAPI_TEST_REDIS_URL": REDIS_URL}
-    words = [sys.executable, "-m", "pytest", "-m", "database"]
+    words = [sys.executable, "-m", "pytest", "-m", "database", *sys.argv[1:]]
     return subprocess.run(words, env={**os.environ, **services}, check=False).returncode
 
 

@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 from jobs import services
-from jobs.access import NOT_IN_LISTS, may_act, visible_to
+from jobs.access import CANCEL_JOB, NOT_IN_LISTS, may_act, visible_to
 from jobs.admin import showing
 from jobs.admin.narrowing import ByKind, ByOwner, ByState, with_id
 from jobs.admin.page import page_of
@@ -74,7 +74,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return False
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("jobs.cancel_job")
+        return request.user.has_perm(CANCEL_JOB)
 
     def get_urls(self) -> list[URLPattern]:
         pages = [(word, getattr(self, f"{word}_job")) for word in ("cancel", "retry")]

@@ -69,7 +69,7 @@ class JobList(ListAPIView[Job]):
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[Job]:
-        visible = visible_to(_user(self.request)).defer(*NOT_IN_LISTS)
+        visible = visible_to(user_of(self.request)).defer(*NOT_IN_LISTS)
         return read_filters(self.request.query_params).narrow(visible)
 
     @extend_schema(parameters=FILTERS)
@@ -83,14 +83,14 @@ class JobList(ListAPIView[Job]):
     def post(self, request: Request) -> Response:
         """Submit a job: it is kept before this answers, and runs when a worker has time."""
         wanted = _submission(request.data)
-        services.check_allowed(kind=wanted.kind, actor=_user(request))
+        services.check_allowed(kind=wanted.kind, actor=user_of(request))
         job = services.submit(
             kind=wanted.kind,
             params=wanted.params,
-            owner=_user(request),
+            owner=user_of(request),
             priority=wanted.priority,
             not_before=wanted.not_before,
-            idempotency_key=_idempotency_key(request),
+            idempotency_key=idempotency_key(request),
         )
         return _accepted(job)
 
@@ -130,7 +130,7 @@ class JobCancel(APIView):
     def post(self, request: Request, job_id: str) -> Response:
         """Ask it to stop: at once while it waits, at its next step while it runs."""
         job = _own(request, job_id)
-        return _accepted(services.cancel(job=job, actor=_user(request)))
+        return _accepted(services.cancel(job=job, actor=user_of(request)))
 
 
 class JobRetry(APIView):
@@ -138,7 +138,7 @@ class JobRetry(APIView):
     def post(self, request: Request, job_id: str) -> Response:
         """Do the same again as a new job, whose parent is this one."""
         job = _own(request, job_id)
-        return _accepted(services.retry(job=job, actor=_user(request)))
+        return _accepted(services.retry(job=job, actor=user_of(request)))
 
 
 class JobKinds(APIView):
@@ -155,7 +155,7 @@ def _submission(body: Any) -> Submission:
         raise WrongParams(f"This is not a job to submit: {fault_of(error, Submission)}.") from None
 
 
-def _idempotency_key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key == "":
         raise WrongFilter("The header Idempotency-Key is empty.")
@@ -163,13 +163,13 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _visible(request: Request, job_id: str) -> Job:
-    return visible_to(_user(request)).find(job_id)
+    return visible_to(user_of(request)).find(job_id)
 
 
 def _own(request: Request, job_id: str) -> Job:
     """One that the caller may act upon. Raises PermissionDenied for those one only sees."""
     job = _visible(request, job_id)
-    if not may_act(_user(request), job):
+    if not may_act(user_of(request), job):
         raise PermissionDenied
     return job
 
@@ -185,6 +185,6 @@ def _after(request: Request) -> int:
     return int(text)
 
 
-def _user(request: Request) -> User:
+def user_of(request: Request) -> User:
     assert isinstance(request.user, User)  # nobody else comes past the permission classes
     return request.user

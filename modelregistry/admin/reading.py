@@ -1,4 +1,8 @@
-"""What the registry's pages share: rows that nobody adds, edits or deletes by hand, and badges."""
+"""What the registry's pages share: rows that nobody adds, edits or deletes by hand; badges, and how
+figures are written.
+"""
+
+from collections.abc import Mapping
 
 from django.contrib.auth.models import User
 from django.db.models import Model
@@ -16,6 +20,7 @@ STATES = {
     "rejected": "danger",
     "broken": "danger",
 }
+NOTHING = "–"  # noqa: RUF001 - a dash, as people write where there is nothing
 PARITIES = {"match": "success", "mismatch": "danger", "none": "default"}
 
 
@@ -52,8 +57,21 @@ def state_badge(version: ModelVersion) -> SafeString:
 
 
 def parity_badge(version: ModelVersion) -> SafeString:
+    if not version.parity:
+        return badge("not known", "default")
     status = str(version.parity.get("status", "none"))
     beside = version.parity.get("on_threshold", 0)
     if status == "match" and beside:
-        return badge(f"match but for {beside} rows on thresholds", "warning")
+        rows = "1 row" if beside == 1 else f"{beside} rows"
+        return badge(f"match but for {rows} on thresholds", "warning")
     return badge("not compared" if status == "none" else status, PARITIES[status])
+
+
+def figure(metrics: Mapping[str, float], name: str) -> str:
+    return f"{metrics[name]:.4g}" if name in metrics else NOTHING
+
+
+def spoken(name: str) -> str:
+    """r2 -> R2, mean_absolute_error -> Mean absolute error."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

@@ -5,19 +5,26 @@ from types import MethodType
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import slugify
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
+from unfold.dataclasses import UnfoldAction
 from unfold.forms import BaseDialogForm
 
+from modelregistry.admin.comparing import Comparing
+from modelregistry.admin.handing_in import HandsIn
+from modelregistry.admin.moving import RollsBack
 from modelregistry.admin.reading import ReadOnly, badge, named, parity_badge, state_badge
 from modelregistry.admin.starting import button, may_start
+from modelregistry.admin.timeline import ChampionShown
 from modelregistry.models import CHAMPION, AliasChange, ModelVersion, RegisteredModel
 from modelregistry.panels import ModelAction, model_actions, register_action
-from modelregistry.tasks import CONVERT, RETRAIN, conversion_of
+from modelregistry.tasks import CONVERT, conversion_of
 
 REGISTER = "manage.py register_model FILE --model NAME --promote"
 
@@ -80,15 +87,21 @@ class PromotionInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(RegisteredModel)
-class RegisteredModelAdmin(ModelAdmin):  # type: ignore[misc]
+class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, ChampionShown):
     list_display = ("name", "task", "champion", "visibility", "version_count", "updated")
     list_filter = ("task", "visibility")
     search_fields = ("name", "description")
     search_help_text = "Search by name or description"
-    fields = ("name", "task", "description", "visibility", "champion_page", "created_at")
-    readonly_fields = ("name", "task", "champion_page", "created_at")
+    fields = (
+        "name", "task", "description", "visibility", "tolerance", "allowed_mismatches",
+        "champion_page", "other_aliases", "created_at",
+    )  # fmt: skip
+    readonly_fields = (
+        "name", "task", "archived", "champion_page", "other_aliases", "created_at",
+    )  # fmt: skip
     inlines = (VersionInline, PromotionInline)
-    empty_hint = f"A model begins with its first version. Register one with: {REGISTER}"
+    actions_list = ("hand_in_model",)
+    empty_hint = f"A model begins with its first version: press Hand in a model, or use {REGISTER}"
 
     def __getattr__(self, name: str) -> Any:
         """Each registered button as unfold looks for it: a method, and one that says who may."""
@@ -101,17 +114,43 @@ class RegisteredModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     @property
     def actions_detail(self) -> list[str]:
-        return [action.kind for action in model_actions()]
+        own = ["hand_in_version", "rollback_model", "compare_versions"]
+        return [*own, *(action.kind for action in model_actions())]
+
+    def formfield_for_dbfield(self, field: "Field[Any, Any]", *facts: Any, **more: Any) -> Any:
+        found = super().formfield_for_dbfield(field, *facts, **more)
+        if field.name == "description":
+            found.widget.attrs["rows"] = 3
+        return found
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RegisteredModel]:
         return RegisteredModel.objects.with_champion().with_activity()
 
+    def get_fields(self, request: HttpRequest, obj: RegisteredModel | None = None) -> Any:
+        over = obj is not None and obj.archived_at is not None
+        return (*self.fields[:2], "archived", *self.fields[2:]) if over else self.fields
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        """Without those that make a version where the model takes none; its page says why."""
+        buttons: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        model = self.get_object(request, object_id)
+        if model is None or model.archived_at is None:
+            return buttons
+        making = [slugify(action.label) for action in model_actions() if action.makes_version]
+        return [button for button in buttons if button.path not in ("hand-in", *making)]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A model begins with a version, and versions come by command."""
+        """A model begins with a version, which is handed in."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    @admin.display(description="Archived")
+    def archived(self, model: RegisteredModel) -> str:
+        assert model.archived_at is not None
+        since = date_format(model.archived_at, "DATETIME_FORMAT")
+        return f"{since}: it takes no versions any more, handed in or retrained."
 
     @admin.display(description="Champion", ordering="champion")
     def champion(self, model: RegisteredModel) -> str:
@@ -142,19 +181,5 @@ register_action(
         icon="sync_alt",
         form=BaseDialogForm,
         params=lambda model, _: conversion_of(ModelVersion.objects.find(model.name)),
-    )
-)
-register_action(
-    ModelAction(
-        kind=RETRAIN,
-        label="Retrain",
-        question=(
-            "A worker fits the model anew on the rows that were handed in with the version that "
-            "serves, or with the newest where none does (its page says how many), measures both, "
-            "and registers a new version. You decide whether that one serves."
-        ),
-        icon="model_training",
-        form=BaseDialogForm,
-        params=lambda model, _: {"model": model.name},
     )
 )

@@ -11,13 +11,13 @@ from django.template.defaultfilters import slugify
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action as unfold_action
 from unfold.forms import BaseDialogForm
 
 from jobs import kinds
 from jobs.errors import JobError
 from jobs.models import Job
 from jobs.services import submit
+from modelregistry.admin.dialogs import dialog
 from modelregistry.admin.reading import acting
 from modelregistry.errors import RegistryError
 from modelregistry.models import RegisteredModel
@@ -73,19 +73,15 @@ def button(action: ModelAction) -> Callable[..., HttpResponse]:
         return back_to(request, "admin:modelregistry_registeredmodel_change", object_id)
 
     press.__name__ = action.kind
-    shown: Callable[..., HttpResponse] = unfold_action(
-        description=action.label,
-        url_path=slugify(action.label),
-        permissions=[action.kind],
+    asks_first = dialog(
+        label=action.label,
+        path=slugify(action.label),
+        permission=action.kind,
         icon=action.icon,
-        dialog={
-            "title": action.label,
-            "description": action.question,
-            "form_class": action.form,
-            "form_submit_text": action.label,
-        },
-    )(press)
-    return shown
+        question=action.question,
+        form=action.form,
+    )
+    return asks_first(press)
 
 
 def back_to(request: HttpRequest, view: str, object_id: str) -> HttpResponse:

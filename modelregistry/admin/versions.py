@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,14 +10,14 @@ from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
-from unfold.decorators import action
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from jobs.models import Job
-from modelregistry import services
+from modelregistry import permissions, services
+from modelregistry.admin.asking import ConversionForm
+from modelregistry.admin.dialogs import dialog, tell
+from modelregistry.admin.libraries import LibrariesShown, libraries_badge
+from modelregistry.admin.moving import Points, ReasonForm, moved, senseless
 from modelregistry.admin.reading import (
     ReadOnly,
     acting,
@@ -28,24 +27,25 @@ from modelregistry.admin.reading import (
     state_badge,
 )
 from modelregistry.admin.registered import REGISTER
+from modelregistry.admin.report import ReportPage
+from modelregistry.admin.samples import RowsShown
 from modelregistry.admin.starting import back_to, found, job_link, start
-from modelregistry.conversion.parity import TOLERANCE, in_words
-from modelregistry.errors import RegistryError
+from modelregistry.admin.waiting import UNCHECKED, Waiting, is_unchecked
+from modelregistry.conversion.options import Options
 from modelregistry.formats.signature import Signature
-from modelregistry.models import ModelVersion
+from modelregistry.models import CHAMPION, ModelVersion
 from modelregistry.tasks import CONVERT, conversion_of
 
 PAGE = "admin:modelregistry_modelversion_change"
 
 
-class PromotionForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no types
-    reason = forms.CharField(
-        required=False, widget=UnfoldAdminTextInputWidget, help_text="Kept in the history."
-    )
+FIRST = (
+    "model", "number", "state_shown", "serves", "aliases_shown", "runtime", "why_not_onnx",
+)  # fmt: skip
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, ReadOnly, Waiting):
     list_display = (
         "__str__", "state_shown", "serves", "runtime", "parity_shown", "size", "created_at",
         "creator",
@@ -55,19 +55,22 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     search_fields = ("model__name", "source_sha256", "onnx_sha256")
     search_help_text = "Search by model or by the sha256 of an artifact"
     actions = ("convert_selected", "promote_selected")
-    actions_detail = ("convert_version", "promote_version")
-    empty_hint = f"Register the first version with: {REGISTER}"
+    actions_detail = ("convert_version", "promote_version", "point_alias", "take_alias")
+    empty_hint = f"Hand in the first version on the page of models, or use {REGISTER}"
     fieldsets = (
-        (None, {"fields": ("model", "number", "state_shown", "serves", "runtime", "why_not_onnx")}),
+        (None, {"fields": FIRST}),
         ("Signature", {"fields": ("signature_shown", "classes_shown", "example")}),
         ("Parity", {"fields": ("parity_summary",)}),
         ("Metrics", {"fields": ("metrics_shown",)}),
         ("Artifacts", {"fields": ("format", "source", "onnx", "libraries")}),
-        ("Origin", {"fields": ("created_at", "creator", "job", "rows_kept")}),
+        ("Rows", {"fields": ("samples_shown", "heldout_shown")}),
+        ("Origin", {"fields": ("created_at", "creator", "job", "metadata_shown")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        """Why there is no ONNX form is said where there is none."""
+        """Why there is no ONNX form is said where there is none; what nobody knows, nowhere."""
+        if is_unchecked(obj):
+            return UNCHECKED
         if isinstance(obj, ModelVersion) and obj.reason:
             return self.fieldsets
         (title, options), *others = self.fieldsets
@@ -78,22 +81,21 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         return ModelVersion.objects.select_related("model", "created_by").with_serving()
 
     def has_convert_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        return request.user.has_perm("modelregistry.convert_modelversion")
-
-    def has_promote_permission(self, request: HttpRequest, object_id: object = None) -> bool:
-        return request.user.has_perm("modelregistry.promote_modelversion")
+        return request.user.has_perm(permissions.CONVERT)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
-        """The buttons that make sense: no conversion of ONNX, no promotion of the champion."""
+        """The buttons that make sense: no conversion of ONNX, no promotion of the champion, and
+        neither of what is not ready."""
         version = self.get_object(request, object_id)
         if version is None:
             return []
-        senseless = {
-            "convert": version.format == ModelVersion.Format.ONNX,
-            "promote": version.serves,
+        without = {
+            **senseless(version),
+            "convert": version.format == ModelVersion.Format.ONNX or not version.is_known,
+            "promote": version.serves or version.state != ModelVersion.State.READY,
         }
         buttons: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        return [button for button in buttons if not senseless[button.path]]
+        return [button for button in buttons if not without[button.path]]
 
     @admin.action(description="Convert to ONNX and prove parity", permissions=["convert"])
     def convert_selected(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> None:
@@ -111,57 +113,55 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         for version in versions:
             self._promote(request, version, "")
 
-    @action(  # type: ignore[untyped-decorator]
-        description="Convert",
-        url_path="convert",
-        permissions=["convert"],
+    @dialog(
+        label="Convert",
+        path="convert",
+        permission="convert",
         icon="sync_alt",
-        dialog={
-            "title": "Convert to ONNX",
-            "description": "A worker converts the source and proves that both answer alike.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Convert",
-        },
+        title="Convert to ONNX",
+        question=(
+            "A worker converts the source and proves that both answer alike. A version that "
+            "has an ONNX form keeps it: leave the choice as it is to prove that form again."
+        ),
+        form=ConversionForm,
     )
     def convert_version(
-        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+        self, request: HttpRequest, form: ConversionForm, object_id: str
     ) -> HttpResponse:
-        self._convert(request, found(self, request, object_id))
+        self._convert(request, found(self, request, object_id), form.options())
         return back_to(request, PAGE, object_id)
 
-    @action(  # type: ignore[untyped-decorator]
-        description="Promote",
-        url_path="promote",
-        permissions=["promote"],
+    @dialog(
+        label="Promote",
+        path="promote",
+        permission="promote",
         icon="rocket_launch",
-        dialog={
-            "title": "Let this version serve",
-            "description": "Every process answers from it within a second.",
-            "form_class": PromotionForm,
-            "form_submit_text": "Promote",
-        },
+        title="Let this version serve",
+        question="Every process answers from it within a second.",
+        form=ReasonForm,
     )
     def promote_version(
-        self, request: HttpRequest, form: PromotionForm, object_id: str
+        self, request: HttpRequest, form: ReasonForm, object_id: str
     ) -> HttpResponse:
         version: ModelVersion = found(self, request, object_id)
         self._promote(request, version, form.cleaned_data["reason"])
         return back_to(request, PAGE, object_id)
 
-    def _convert(self, request: HttpRequest, version: ModelVersion) -> None:
-        start(self, request, CONVERT, lambda: conversion_of(version))
+    def _convert(
+        self, request: HttpRequest, version: ModelVersion, options: Options | None = None
+    ) -> None:
+        start(self, request, CONVERT, lambda: conversion_of(version, options))
 
     def _promote(self, request: HttpRequest, version: ModelVersion, reason: str) -> None:
-        try:
+        def deed() -> str:
             services.promote(version=version, actor=acting(request), reason=reason)
-        except RegistryError as error:
-            self.message_user(request, str(error), messages.ERROR)
-        else:
-            self.message_user(request, f"{version} serves now.", messages.SUCCESS)
+            return moved(version, CHAMPION)
+
+        tell(self, request, deed)
 
     @admin.display(description="State", ordering="state")
     def state_shown(self, version: ModelVersion) -> SafeString:
-        return state_badge(version)
+        return format_html("{} {}", state_badge(version), libraries_badge(version))
 
     @admin.display(description="Serves")
     def serves(self, version: ModelVersion) -> str:
@@ -194,13 +194,6 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def classes_shown(self, version: ModelVersion) -> str:
         return "none" if version.classes is None else ", ".join(map(str, version.classes))
 
-    @admin.display(description="Comparison with the source")
-    def parity_summary(self, version: ModelVersion) -> SafeString:
-        parity, words = version.parity, {"badge": parity_badge(version), "tolerance": TOLERANCE}
-        sets = [{**part, "largest": in_words(part["max_abs_diff"])} for part in parity["sets"]]
-        facts = {"parity": {**parity, "sets": sets}, **words}
-        return render_to_string("admin/modelregistry/parity.html", facts)
-
     @admin.display(description="Input example")
     def example(self, version: ModelVersion) -> SafeString:
         body = json.dumps({"rows": [version.input_example]})
@@ -224,27 +217,21 @@ class ModelVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @admin.display(description="Made by")
     def job(self, version: ModelVersion) -> str:
         job = Job.objects.filter(pk=version.job_id).first() if version.job_id else None
-        return job_link(job, job.kind) if job else "a file that was handed in"
+        words = "a file that was handed in"
+        if job is None:
+            return words
+        return job_link(job, words if job.kind == services.INGEST else job.kind)
 
-    @admin.display(description="Rows to retrain on")
-    def rows_kept(self, version: ModelVersion) -> str:
-        try:
-            rows = services.sample_rows(version)
-        except RegistryError as error:
-            return str(error)
-        if rows is None:
-            return "none were handed in"
-        if rows.targets is None:
-            return f"none: {len(rows)} were handed in without targets"
-        return f"{len(rows)}, handed in with the version"
+    @admin.display(description="Metadata")
+    def metadata_shown(self, version: ModelVersion) -> SafeString | str:
+        if not version.metadata:
+            return "none was handed in"
+        facts = [(name, _in_words(value)) for name, value in version.metadata.items()]
+        return render_to_string("admin/modelregistry/metadata.html", {"facts": facts})
 
     @admin.display(description="Created by", ordering="created_by__username")
     def creator(self, version: ModelVersion) -> str:
         return named(version.created_by)
-
-    @admin.display(description="Libraries")
-    def libraries(self, version: ModelVersion) -> str:
-        return _listed(version.library_versions)
 
 
 def _artifact(sha256: str, size: int) -> SafeString:
@@ -253,3 +240,8 @@ def _artifact(sha256: str, size: int) -> SafeString:
 
 def _listed(facts: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+def _in_words(value: object) -> str:
+    """Text as it is, everything else as JSON has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

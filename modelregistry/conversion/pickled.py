@@ -12,6 +12,8 @@ def load_trusted_pickle(data: bytes) -> Estimator:
     """The estimator in a joblib or pickle file. Runs whatever code the file holds."""
     try:
         found = joblib.load(io.BytesIO(data))
+    except MemoryError:
+        raise
     except Exception as error:  # unpickling runs foreign code: it may raise anything
         raise RefusedFile(f"The file cannot be unpickled: {type(error).__name__}.") from error
     if not hasattr(found, "get_params"):

@@ -4,8 +4,12 @@ Scalers know means and ranges, encoders their categories, trees their thresholds
 which nothing is known is drawn from the standard normal's usual range.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from math import isfinite
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,6 +31,8 @@ class Categories:
 
 Column: TypeAlias = Interval | Categories
 UNKNOWN = Interval(-2.0, 2.0)
+INNER = ("best_estimator_", "regressor_")
+WORDS = ("a", "text", "of", "words")  # for those that take all there are
 
 
 def generated_rows(
@@ -40,12 +46,30 @@ def generated_rows(
     return Rows.of(table, columns=columns)
 
 
+@contextmanager
+def quietly(made: bool = True) -> Iterator[None]:
+    """Rows that were made, and that nobody handed in, warn nobody of what they overflow."""
+    with warnings.catch_warnings(), np.errstate(all="ignore" if made else None):
+        if made:
+            warnings.simplefilter("ignore")
+        yield
+
+
 def learned(estimator: Estimator, width: int) -> list[Column]:
     """What the estimator knows of each of its `width` input columns."""
     if hasattr(estimator, "steps"):
         return _of_steps([step for _, step in estimator.steps], width)
     if hasattr(estimator, "transformers_"):
         return _of_transformers(estimator, width)
+    if inner := _inner(estimator):
+        return learned(inner, width)
+    return _of_itself(estimator) or _of_trees(estimator, width)
+
+
+def _of_itself(estimator: Estimator) -> list[Column]:
+    """What its own attributes say; nothing where they say nothing."""
+    if hasattr(estimator, "build_analyzer"):
+        return [Categories(tuple(getattr(estimator, "vocabulary_", WORDS)))]
     if hasattr(estimator, "categories_"):
         return [Categories(tuple(np.asarray(c).tolist())) for c in estimator.categories_]
     if hasattr(estimator, "data_min_"):
@@ -54,12 +78,29 @@ def learned(estimator: Estimator, width: int) -> list[Column]:
         return _intervals(
             estimator.mean_ - 2 * estimator.scale_, estimator.mean_ + 2 * estimator.scale_
         )
-    return _of_trees(estimator, width)
+    return []
+
+
+def _inner(estimator: Estimator) -> Estimator | None:
+    """The fitted estimator, or one of those, to which it gives the rows as they come."""
+    for name in INNER:
+        if hasattr(estimator, name):
+            return getattr(estimator, name)
+    if hasattr(estimator, "calibrated_classifiers_"):
+        return estimator.calibrated_classifiers_[0].estimator
+    if hasattr(estimator, "transformer_list"):
+        return estimator.transformer_list[0][1]
+    members = getattr(estimator, "named_estimators_", {}).values()
+    return next((each for each in members if hasattr(each, "steps")), None)
 
 
 def _of_steps(steps: list[Estimator], width: int) -> list[Column]:
-    """The first step sees the rows as they come."""
-    return [UNKNOWN] * width if steps[0] == "passthrough" else learned(steps[0], width)
+    """The first step sees the rows as they come; an imputer leaves them as they are."""
+    first, *others = steps
+    if others and hasattr(first, "statistics_"):
+        known = _of_steps(others, width)
+        return known if len(known) == width else [UNKNOWN] * width
+    return [UNKNOWN] * width if first == "passthrough" else learned(first, width)
 
 
 def _of_transformers(estimator: Estimator, width: int) -> list[Column]:
@@ -75,13 +116,21 @@ def _of_transformers(estimator: Estimator, width: int) -> list[Column]:
 
 def _of_trees(estimator: Estimator, width: int) -> list[Column]:
     """A little beyond the outermost thresholds that its trees ask about."""
-    trees = [estimator, *np.ravel(getattr(estimator, "estimators_", []))]
     found: list[list[float]] = [[] for _ in range(width)]
-    for tree in (tree.tree_ for tree in trees if hasattr(tree, "tree_")):
+    for tree in _trees(estimator):
         for feature, threshold in zip(tree.feature, tree.threshold, strict=True):
-            if 0 <= feature < width:
+            if 0 <= feature < width and isfinite(threshold):
                 found[feature].append(float(threshold))
     return [_around(thresholds) for thresholds in found]
+
+
+def _trees(estimator: Estimator) -> Iterator[Any]:
+    """Its own tree, and those of its members: a vote over forests has forests as members."""
+    if hasattr(estimator, "tree_"):
+        yield estimator.tree_
+    members = getattr(estimator, "estimators_", ())
+    for member in members.flat if isinstance(members, np.ndarray) else members:
+        yield from _trees(member)
 
 
 def _around(thresholds: list[float]) -> Column:

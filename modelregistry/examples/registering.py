@@ -34,6 +34,15 @@ EXAMPLES = (
 )
 
 
+def are_complete() -> bool:
+    """Whether `register_examples` would find nothing to do."""
+    examples = ModelVersion.objects.filter(model__name__in=[e.name for e in EXAMPLES], number=1)
+    done = examples.exclude(state=ModelVersion.State.CONVERTING).filter(
+        model__changes__isnull=False
+    )
+    return done.distinct().count() == len(EXAMPLES)
+
+
 def register_examples() -> list[ModelVersion]:
     """Make what is missing of every example, and nothing else; each one's version 1."""
     return [_register(example) for example in EXAMPLES]

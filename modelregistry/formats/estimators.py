@@ -16,6 +16,10 @@ from sklearn.base import (
     is_outlier_detector,
     is_regressor,
 )
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.feature_extraction.image import PatchExtractor
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.preprocessing import LabelBinarizer, LabelEncoder, MultiLabelBinarizer
 
 from modelregistry.formats.rows import Rows, numbered
 from modelregistry.formats.runtime import ClassLabel, FormatError, Task
@@ -23,6 +27,13 @@ from modelregistry.formats.signature import DTYPES, Datatype, Signature, Tensor,
 
 Estimator: TypeAlias = Any  # scikit-learn is untyped; what an estimator offers is asked for
 MATRIX = "X"
+SEVERAL_TARGETS = "classifiers with several targets, or several labels a row, are not served."
+# Those that take no rows, and what they take instead.
+NO_ROWS = (
+    ((LabelBinarizer, LabelEncoder, MultiLabelBinarizer), "it transforms targets, not rows."),
+    ((DictVectorizer, FeatureHasher), "it takes dictionaries, not rows of columns."),
+    ((PatchExtractor,), "it takes images, not rows of columns."),
+)
 # What holds nothing of an estimator's.
 LEAVES = (
     str, bytes, int, float, NoneType, np.generic, type, FunctionType, BuiltinFunctionType,
@@ -40,6 +51,8 @@ def task_of(estimator: Estimator) -> Task:
         return "outlier"
     if is_clusterer(estimator) and hasattr(estimator, "predict"):
         return "clustering"
+    if hasattr(estimator, "predict_proba"):  # a mixture: groups that it found itself
+        return "clustering"
     if hasattr(estimator, "transform"):
         return "transform"
     raise FormatError("it can neither predict nor transform new rows.")
@@ -50,7 +63,7 @@ def classes_of(estimator: Estimator) -> tuple[ClassLabel, ...] | None:
     if task_of(estimator) != "classification":
         return None
     if isinstance(estimator.classes_, list) or np.ndim(estimator.classes_) != 1:
-        raise FormatError("classifiers with several targets are not served.")
+        raise FormatError(SEVERAL_TARGETS)
     labels: list[ClassLabel] = np.asarray(estimator.classes_).tolist()
     return tuple(label if isinstance(label, str) else int(label) for label in labels)
 
@@ -61,6 +74,8 @@ def output_names(estimator: Estimator) -> tuple[str, ...]:
         case "classification":
             return ("label", "probabilities") if _has_probabilities(estimator) else ("label",)
         case "clustering":
+            if _has_probabilities(estimator):
+                return ("label", "probabilities")
             return ("label", "scores") if hasattr(estimator, "transform") else ("label",)
         case "outlier":
             return ("label", "scores")
@@ -70,7 +85,7 @@ def output_names(estimator: Estimator) -> tuple[str, ...]:
 
 def answer(estimator: Estimator, output: str, rows: Tensor) -> Tensor:
     """One answer for `rows`: labels as [n], everything else as [n, k]."""
-    found = getattr(estimator, _method(estimator, output))(rows)
+    found = getattr(estimator, _method(estimator, output))(as_taken(estimator, rows))
     dense = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
     return dense if output == "label" else dense.reshape(len(rows), -1)
 
@@ -83,6 +98,7 @@ def shaped(estimator: Estimator, spec: TensorSpec, rows: Tensor) -> Tensor:
 
 def margins(estimator: Estimator, rows: Tensor) -> Tensor:
     """For each row, how far the best label's score lies ahead of the next; inf if unknown."""
+    rows = as_taken(estimator, rows)
     if _has_probabilities(estimator):
         return _lead(estimator.predict_proba(rows))
     if hasattr(estimator, "decision_function"):
@@ -90,6 +106,11 @@ def margins(estimator: Estimator, rows: Tensor) -> Tensor:
     if task_of(estimator) == "clustering" and hasattr(estimator, "transform"):
         return _lead(-estimator.transform(rows))
     return np.full(len(rows), np.inf)
+
+
+def as_taken(estimator: Estimator, rows: Tensor) -> Tensor:
+    """[rows, columns] as it is; a text vectoriser takes one text after the other instead."""
+    return rows.reshape(-1) if _takes_texts(estimator) else rows
 
 
 def input_specs(rows: Rows, number: Datatype) -> tuple[TensorSpec, ...]:
@@ -124,9 +145,14 @@ def column_names(estimator: Estimator) -> tuple[str, ...]:
 def width_of(estimator: Estimator) -> int:
     """How many columns a row has. Raises FormatError where the estimator does not know."""
     width = getattr(estimator, "n_features_in_", None)
-    if width is None:
-        raise FormatError("it does not know how many columns it was fitted on; is it fitted?")
-    return int(width)
+    if width is not None:
+        return int(width)
+    for kinds, fault in NO_ROWS:
+        if any(isinstance(part, kinds) for part in parts(estimator)):
+            raise FormatError(fault)
+    if _takes_texts(estimator) or hasattr(estimator, "X_min_"):  # isotonic: one column
+        return 1
+    raise FormatError("it does not know how many columns it was fitted on; is it fitted?")
 
 
 def by_position(estimator: Estimator) -> Estimator:
@@ -137,8 +163,9 @@ def by_position(estimator: Estimator) -> Estimator:
     """
     for part in parts(estimator):
         if hasattr(part, "_transformer_to_input_indices"):
+            places = part._transformer_to_input_indices
             part.transformers_ = [
-                (name, step, part._transformer_to_input_indices.get(name, columns))
+                (name, step, _places(columns, places.get(name, columns)))
                 for name, step, columns in part.transformers_
             ]
         if "feature_names_in_" in vars(part):
@@ -180,8 +207,20 @@ def _held(each: object) -> list[object]:
     return held
 
 
+def _takes_texts(estimator: Estimator) -> bool:
+    """A text vectoriser comes first; to one in a ColumnTransformer its column is given."""
+    if hasattr(estimator, "n_features_in_"):
+        return False
+    return any(isinstance(part, CountVectorizer | HashingVectorizer) for part in parts(estimator))
+
+
+def _places(columns: object, places: Any) -> Any:
+    """Columns by position; one that was named alone stays alone: it is given as a list of texts."""
+    return places[0] if isinstance(columns, str | int) else places
+
+
 def _has_probabilities(estimator: Estimator) -> bool:
-    return hasattr(estimator, "predict_proba") and is_classifier(estimator)
+    return hasattr(estimator, "predict_proba") and not is_regressor(estimator)
 
 
 def _method(estimator: Estimator, output: str) -> str:
@@ -204,5 +243,7 @@ def _lead(scores: Tensor) -> Tensor:
 def _output_spec(name: str, found: Tensor) -> TensorSpec:
     datatype: Datatype = "FP64"
     if name == "label":
+        if found.ndim != 1:
+            raise FormatError(SEVERAL_TARGETS)
         datatype = "BYTES" if found.dtype.kind in "OUS" else "INT64"
     return TensorSpec(name=name, datatype=datatype, shape=(-1, *found.shape[1:]))

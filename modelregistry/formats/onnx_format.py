@@ -26,6 +26,7 @@ DATATYPES: dict[str, Datatype] = {
     "tensor(string)": "BYTES",
 }
 UNKNOWN_CATEGORY = "Unknown Category"  # what an encoder says that was told to be strict
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory")
 QUIET = 4  # only what is fatal; everything else reaches us as an exception
 UNLOADABLE = (
     ort_errors.Fail,
@@ -91,9 +92,15 @@ def _options(threads: int) -> ort.SessionOptions:
 
 
 def _plain(error: Exception) -> str:
-    """The runtime's message without its prefix, source paths and line breaks."""
+    """The runtime's message without its prefix, source paths, C++ and line breaks."""
+    if any(word in str(error) for word in NO_MEMORY):
+        return "it needs more memory than there is."
     text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
     text = re.sub(r"\S*/\S+\.(cc|h):\d+ ", "", text)
+    text = re.sub(
+        r"Non-zero status .* running (\w+) node\. Name:'\S*' Status Message: ", r"\1: ", text
+    )
+    text = re.sub(r"^(\S+ )?onnxruntime::[\w:~]+\(.*?\) (?=[A-Z])", "", text)
     return " ".join(text.split())[:300]
 
 

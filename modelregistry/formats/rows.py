@@ -1,6 +1,8 @@
 """A small table of sample rows: what conversion, parity and input examples are made from. Pure."""
 
 from collections.abc import Sequence
+from itertools import chain
+from math import isnan
 from typing import TypeAlias
 
 import msgspec
@@ -64,7 +66,10 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def matrix(self) -> Tensor:
-        """[rows, columns] as scikit-learn takes it: float64, or objects where there is text."""
+        """[rows, columns] as scikit-learn takes it: float64, or objects where there is text.
+
+        What is missing is nan, among texts too, as data frames have it.
+        """
         kinds = self.textual
         if not any(kinds):
             return np.array(self.values, dtype=np.float64).reshape(len(self), len(self.columns))
@@ -72,13 +77,18 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         for index, textual in enumerate(kinds):
             column = [row[index] for row in self.values]
             table[:, index] = column if textual else np.array(column, dtype=np.float64)
-        return table
+        return with_nan(table)
 
     def tensors(self, signature: Signature) -> dict[str, Tensor]:
-        """The rows as the inputs of a model, cast to their datatypes, columns left to right."""
+        """The rows as the inputs of an ONNX model, cast to their datatypes, columns left to right.
+
+        Raises FormatError where a text is missing: ONNX knows no such thing.
+        """
         tensors, start = {}, 0
         for spec in signature.inputs:
             part = [row[start : start + spec.width] for row in self.values]
+            if spec.datatype == "BYTES" and any(map(is_missing, chain.from_iterable(part))):
+                raise FormatError(f"ONNX has no missing texts, and column {spec.name} has some.")
             tensors[spec.name] = spec.tensor([list(row) for row in part])
             start += spec.width
         return tensors
@@ -89,8 +99,19 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(f"x{index}" for index in range(count))
 
 
+def is_missing(value: object) -> bool:
+    """None or nan."""
+    return value is None or (isinstance(value, float) and isnan(value))
+
+
+def with_nan(table: Tensor) -> Tensor:
+    """A table of objects, with nan where it has None."""
+    table[table == None] = np.nan  # noqa: E711 (element by element)
+    return table
+
+
 def _is_textual(name: str, column: list[Scalar]) -> bool:
-    kinds = {isinstance(value, str) for value in column}
+    kinds = {isinstance(value, str) for value in column if not is_missing(value)}
     if len(kinds) > 1:
-        raise FormatError(f"The column {name} mixes text with numbers or missing values.")
+        raise FormatError(f"The column {name} mixes text with numbers.")
     return True in kinds

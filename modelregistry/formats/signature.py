@@ -62,11 +62,13 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     `columns` has one name for every value of a row: a matrix input [-1, 4] has four, a model
     with one tensor per column has as many as it has inputs (and then they are the same names).
     The first output is the prediction; a classifier has `label` and `probabilities`.
+    `missing` names the columns in which a row may have no value: null in JSON, nan in numpy.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     columns: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def is_matrix(self) -> bool:

@@ -11,6 +11,7 @@ import skops.io
 from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
 
 from modelregistry.formats.estimators import Estimator, by_position, parts, shaped
+from modelregistry.formats.rows import with_nan
 from modelregistry.formats.runtime import ClassLabel, FormatError, RowsRefused
 from modelregistry.formats.signature import Signature, Tensor
 from modelregistry.formats.structures import check_structures
@@ -55,11 +56,9 @@ class SklearnRuntime:
     def _table(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The inputs side by side, as the estimator was fitted: [rows, columns]."""
         tensors = [inputs[spec.name] for spec in self.signature.inputs]
-        if len(tensors) == 1:
-            return tensors[0]
         if any(spec.datatype == "BYTES" for spec in self.signature.inputs):
-            tensors = [tensor.astype(object) for tensor in tensors]
-        return np.hstack(tensors)
+            return with_nan(np.hstack([tensor.astype(object) for tensor in tensors]))
+        return tensors[0] if len(tensors) == 1 else np.hstack(tensors)
 
 
 def open_skops(

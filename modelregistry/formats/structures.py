@@ -12,7 +12,11 @@ import numpy as np
 from scipy.interpolate import BSpline  # type: ignore[import-untyped]
 from scipy.sparse import issparse  # type: ignore[import-untyped]
 from sklearn.cluster import BisectingKMeans
-from sklearn.metrics._dist_metrics import MinkowskiDistance64
+from sklearn.metrics._dist_metrics import (
+    HaversineDistance64,
+    MinkowskiDistance64,
+    SEuclideanDistance64,
+)
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.svm._base import BaseLibSVM
@@ -53,11 +57,13 @@ def _neighbour_tree(tree: KDTree | BallTree) -> bool:
 
 
 def _metric(metric: object, width: int) -> bool:
-    """Minkowski's may have one weight for each column."""
-    if not isinstance(metric, MinkowskiDistance64):
+    """Minkowski's may have a weight for each column, seuclidean's has; a place has two numbers."""
+    if isinstance(metric, HaversineDistance64):
+        return width == 2
+    if not isinstance(metric, MinkowskiDistance64 | SEuclideanDistance64):
         return True
     _, weights, _ = metric.__getstate__()
-    return len(weights) in (0, width)
+    return len(weights) in ((0, width) if isinstance(metric, MinkowskiDistance64) else (width,))
 
 
 def _neighbours(model: NeighborsBase) -> bool:

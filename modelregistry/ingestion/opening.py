@@ -1,12 +1,16 @@
 """Recognise, load, describe, convert: the steps that need scikit-learn, skops and skl2onnx."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from modelregistry.conversion.budget import DEFAULT_BUDGET, Budget
+from modelregistry.conversion.gaps import with_missing
 from modelregistry.conversion.ladder import convert as convert_estimator
 from modelregistry.conversion.ladder import prove as prove_estimator
+from modelregistry.conversion.options import NO_OPTIONS, Options
 from modelregistry.conversion.outcome import Conversion, unwatched
 from modelregistry.conversion.parity import GENERATED, HELDOUT, SAMPLES, ParityReport
-from modelregistry.conversion.sampling import generated_rows
+from modelregistry.conversion.sampling import generated_rows, quietly
 from modelregistry.conversion.scoring import score
 from modelregistry.errors import NotConvertible, RefusedFile
 from modelregistry.formats.estimators import (
@@ -35,7 +39,8 @@ def read_source(data: bytes, *, samples: Rows | None = None, heldout: Rows | Non
     try:
         if kind == "onnx":
             return _describe_onnx(data, samples)
-        return describe_estimator(load_estimator(data), samples=samples, heldout=heldout)
+        found = describe_estimator(load_estimator(data), samples=samples, heldout=heldout)
+        return replace(found, file=data)
     except FormatError as error:
         raise RefusedFile(f"The file cannot be taken: {error}") from error
 
@@ -50,40 +55,56 @@ def describe_estimator(
     """
     columns = column_names(estimator)
     positioned = by_position(estimator)
-    rows_from = SAMPLES if samples else GENERATED
     rows = _fitting(samples, columns) if samples else generated_rows(positioned, columns)
     proof = _fitting(heldout, rows.columns) if heldout else None
-    check_names("column", rows.columns)
-    try_estimator(positioned, rows, rows_from)
-    if proof:
-        try_estimator(positioned, proof, HELDOUT)
+    with quietly(not samples):
+        return _described(positioned, rows, proof, SAMPLES if samples else GENERATED)
+
+
+def _described(estimator: Estimator, samples: Rows, heldout: Rows | None, rows_from: str) -> Source:
+    check_names("column", samples.columns)
+    try_estimator(estimator, samples, rows_from)
+    if heldout:
+        try_estimator(estimator, heldout, HELDOUT)
     return Source(
         format="skops",
-        task=task_of(positioned),
-        signature=source_signature(positioned, rows),
-        classes=classes_of(positioned),
-        samples=rows,
-        heldout=proof,
+        task=task_of(estimator),
+        signature=source_signature(estimator, samples),
+        classes=classes_of(estimator),
+        samples=samples,
+        heldout=heldout,
         rows_from=rows_from,
-        metrics=_measured(positioned, proof) if proof else {},
-        estimator=positioned,
+        metrics=_measured(estimator, heldout) if heldout else {},
+        estimator=estimator,
     )
 
 
-def convert_source(source: Source, step: Callable[[str], None] = unwatched) -> Conversion:
+def convert_source(
+    source: Source,
+    step: Callable[[str], None] = unwatched,
+    *,
+    budget: Budget = DEFAULT_BUDGET,
+    options: Options = NO_OPTIONS,
+) -> Conversion:
     """The source's ONNX form with its proof. Raises NotConvertible where it is ONNX already."""
     if source.estimator is None or source.samples is None:
         raise NotConvertible("It came as ONNX: there is nothing to convert.")
-    return convert_estimator(
+    conversion = convert_estimator(
         source.estimator,
         samples=source.samples,
         heldout=source.heldout,
         rows_from=source.rows_from,
+        budget=budget,
+        options=options,
+        source=source.file,
         step=step,
     )
+    return with_missing(conversion, source.estimator, source.samples)
 
 
-def prove_source(source: Source, onnx: bytes, signature: Signature) -> tuple[ParityReport, str]:
+def prove_source(
+    source: Source, onnx: bytes, signature: Signature, *, budget: Budget = DEFAULT_BUDGET
+) -> tuple[ParityReport, str]:
     """How an ONNX form made earlier compares with the source today, and what is wrong, if anything.
 
     Raises NotConvertible where the source is ONNX itself.
@@ -97,6 +118,8 @@ def prove_source(source: Source, onnx: bytes, signature: Signature) -> tuple[Par
         samples=source.samples,
         heldout=source.heldout,
         rows_from=source.rows_from,
+        budget=budget,
+        source=source.file,
     )
 
 

@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from modelregistry.errors import NotRetrainable
-from modelregistry.formats.estimators import Estimator, by_position, parts, task_of
+from modelregistry.formats.estimators import Estimator, as_taken, by_position, parts, task_of
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.runtime import FormatError
 from modelregistry.formats.signature import Tensor
@@ -48,10 +48,11 @@ def refit(estimator: Estimator, rows: Rows) -> Estimator:
     """A clone of `estimator`, fitted on `rows`. Raises NotRetrainable where it cannot be."""
     for part in parts(estimator):
         if hasattr(part, "_transformer_to_input_indices"):  # its clone gets no column names
-            places = part._transformer_to_input_indices
+            places = {name: columns for name, _, columns in part.transformers_}
             part.transformers = [(name, step, places[name]) for name, step, _ in part.transformers]
     try:
-        return clone(estimator).fit(rows.matrix(), np.array(rows.targets))
+        table = as_taken(estimator, rows.matrix())
+        return clone(estimator).fit(table, np.array(rows.targets))
     except (ValueError, TypeError, FormatError) as error:
         reason = str(error).splitlines()[0][:200].rstrip(".")
         raise NotRetrainable(f"It cannot be fitted on these rows: {reason}.") from error

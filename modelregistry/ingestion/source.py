@@ -26,6 +26,7 @@ class Source:
     rows_from: str
     metrics: dict[str, float]
     estimator: object | None
+    file: bytes = b""  # a .skops file's bytes, whose loading a conversion measures
 
 
 def input_example(source: Source) -> list[Any] | dict[str, Any]:

@@ -1,15 +1,15 @@
 """What a file is, told by its content and never by its name."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from typing import Literal
 
 from modelregistry.errors import RefusedFile
+from modelregistry.intake.archive import SCHEMA, ZIP, check_archive, opened
 
 Kind = Literal["skops", "onnx", "pickle", "compressed", "archive", "text", "empty", "unknown"]
 
 EXPORT_SKOPS = "import skops.io\nskops.io.dump(model, 'model.skops')"
+PICKLES: tuple[Kind, ...] = ("pickle", "compressed")  # what may be a pickle, and nothing else
 COMPRESSED = (
     b"\x1f\x8b",
     b"BZh",
@@ -26,7 +26,7 @@ def recognise(data: bytes) -> Kind:
     """The kind of file `data` is the whole content of."""
     if not data:
         return "empty"
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith(ZIP):
         return "skops" if _has_schema(data) else "archive"
     if _is_pickle(data):
         return "pickle"
@@ -38,7 +38,11 @@ def recognise(data: bytes) -> Kind:
 
 
 def accept(data: bytes) -> Literal["skops", "onnx"]:
-    """The kind of model `data` is. Raises RefusedFile, saying what it is instead."""
+    """The kind of model `data` is. Raises RefusedFile, saying what it is instead, or what is wrong
+    with the archive.
+    """
+    if data.startswith(ZIP):
+        check_archive(data)
     kind = recognise(data)
     if kind in _REFUSALS:
         raise RefusedFile(_REFUSALS[kind])
@@ -53,7 +57,6 @@ _PICKLE = (
 _REFUSALS: dict[Kind, str] = {
     "pickle": _PICKLE.format("This is a pickle or joblib file."),
     "compressed": _PICKLE.format("This is a compressed file, as joblib writes them."),
-    "archive": f"This is a zip archive without a skops schema. {_WANTED}",
     "text": f"This is a text file. {_WANTED}",
     "empty": f"The file is empty. {_WANTED}",
     "unknown": f"This is no file we know. {_WANTED}",
@@ -62,9 +65,9 @@ _REFUSALS: dict[Kind, str] = {
 
 def _has_schema(data: bytes) -> bool:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return "schema.json" in archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        with opened(data) as archive:
+            return SCHEMA in archive.namelist()
+    except RefusedFile:
         return False
 
 

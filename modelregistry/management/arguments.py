@@ -1,8 +1,10 @@
-"""What the registry's commands take: MODEL:VERSION."""
+"""What the registry's commands take: MODEL:VERSION, and the options of a conversion."""
 
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
+from typing import cast
 
+from modelregistry.conversion.options import LADDER, Options, Precision
 from modelregistry.errors import UnknownVersion
 
 
@@ -24,3 +26,11 @@ def version_reference(text: str) -> VersionReference:
     if colon and not (number.isascii() and number.isdigit() and len(number) <= 9):
         raise ArgumentTypeError(f"{number!r} is no version number; write MODEL:VERSION")
     return VersionReference(model, int(number) if colon else None)
+
+
+def conversion_options(dtypes: str | None, opset: int | None) -> Options | None:
+    """What --dtypes and --opset ask for; None where neither is given. Raises ValueError."""
+    if dtypes is None and opset is None:
+        return None
+    words = tuple(word.strip().upper() for word in dtypes.split(",")) if dtypes else LADDER
+    return Options(dtypes=cast("tuple[Precision, ...]", words), opset=opset)

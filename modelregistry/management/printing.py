@@ -1,4 +1,4 @@
-"""How the registry's commands print versions and proofs, and say what went wrong in one line."""
+"""How the registry's commands print versions, and say what went wrong in one line."""
 
 import json
 import logging
@@ -9,12 +9,13 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from modelregistry.conversion.parity import ParityReport, Prediction, in_words
+from modelregistry.conversion.parity import ParityReport, in_words
 from modelregistry.errors import RegistryError
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.runtime import FormatError
-from modelregistry.intake.tables import read_csv
-from modelregistry.models import ModelVersion
+from modelregistry.ingestion.libraries import library_differences
+from modelregistry.intake import tables
+from modelregistry.models import CHAMPION, ModelVersion
 
 
 @contextmanager
@@ -34,6 +35,12 @@ def told_once() -> Iterator[None]:
         log.setLevel(level)
 
 
+def moved_in_words(version: ModelVersion, alias: str) -> str:
+    if alias == CHAMPION:
+        return f"{version} serves now."
+    return f"{version.model.name}@{alias} points to version {version.number} now."
+
+
 def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -42,7 +49,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_rows(path: Path | None, *, target: str | None = None) -> Rows | None:
-    return None if path is None else read_csv(read_file(path), target=target)
+    return None if path is None else tables.read_rows(read_file(path), target=target)
 
 
 def summary_line(version: ModelVersion) -> str:
@@ -57,26 +64,13 @@ def summary_line(version: ModelVersion) -> str:
     return f"{version} {version.state} on {version.get_runtime_display()}, {proof}"
 
 
-def parity_lines(parity: ParityReport, shortfall: str) -> list[str]:
-    """The proof for people, its verdict last."""
-    lines = [] if not shortfall else [shortfall]
-    if parity.rows:
-        sets = ", ".join(f"{part.rows} {part.name}" for part in parity.sets)
-        lines += [
-            f"Rows compared: {sets}",
-            f"Label mismatches: {parity.label_mismatches} (ties beside them: {parity.ties})",
-            f"Answers not within {parity.tolerance:g}, absolute or relative: {parity.beyond}",
-            f"Largest difference: {in_words(parity.max_abs_diff)}",
-            *(f"{note}. They do not count against the match." for note in parity.notes),
-            f"First predictions, scikit-learn: {_listed(parity.first_source)}",
-            f"First predictions, ONNX:         {_listed(parity.first_onnx)}",
-        ]
-    return [*lines, f"Match: {parity.matches}"]
+def library_lines(version: ModelVersion) -> list[str]:
+    """A warning for every other library, a note where only its patch number differs."""
+    return [
+        f"{'Note' if difference.calm else 'Warning'}: {difference.sentence}"
+        for difference in library_differences(version)
+    ]
 
 
 def parity_json(parity: ParityReport, reason: str, **more: Any) -> str:
     return json.dumps({**more, "match": parity.matches, "reason": reason, **parity.to_json()})
-
-
-def _listed(predictions: tuple[Prediction, ...]) -> str:
-    return json.dumps(predictions)

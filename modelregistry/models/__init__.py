@@ -8,14 +8,17 @@ from modelregistry.models.alias import Alias, AliasChange
 from modelregistry.models.model import RegisteredModel
 from modelregistry.models.names import CHAMPION
 from modelregistry.models.revision import Revision
+from modelregistry.models.schedule import RETRAIN, ScheduledRetraining
 from modelregistry.models.version import LiveVersion, ModelVersion
 
 __all__ = [
     "CHAMPION",
+    "RETRAIN",
     "Alias",
     "AliasChange",
     "LiveVersion",
     "ModelVersion",
     "RegisteredModel",
     "Revision",
+    "ScheduledRetraining",
 ]

@@ -1,6 +1,7 @@
 """Names that point to versions, and the history of their moves."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -63,25 +64,51 @@ class Alias(models.Model):
         return f"{self.model.name}@{self.name}"
 
 
+class AliasChangeManager(models.Manager["AliasChange"]):
+    def head(self, model_id: int, alias: str) -> "AliasChange | None":
+        """The last line of that alias."""
+        return self._of(model_id, alias).first()
+
+    def version_at(
+        self, model: RegisteredModel, moment: datetime, alias: str = CHAMPION
+    ) -> ModelVersion | None:
+        """Where the alias pointed at that time; None before its first line."""
+        line = self._of(model.pk, alias).filter(at__lte=moment).first()
+        return line.version if line else None
+
+    def _of(self, model_id: int, alias: str) -> "models.QuerySet[AliasChange]":
+        lines = self.filter(model_id=model_id, alias=alias)
+        return lines.select_related("version__model").order_by("-at", "-pk")
+
+
 class AliasChange(models.Model):
-    """One line of history: who moved which alias where, when and why."""
+    """One line of history: who moved which alias where, when and why.
+
+    `version` is None where the alias was taken away.
+    """
 
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="changes")
     alias = models.CharField(max_length=64)
-    version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+")
+    version = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     previous = models.ForeignKey(ModelVersion, models.PROTECT, null=True, related_name="+")
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
     reason = models.TextField(blank=True)
     at = models.DateTimeField(default=timezone.now)
+    # The line whose version a rollback would bring back: a promotion's is the line before it, a
+    # rollback's the one that its own goal would have gone back to. So rollbacks walk further back.
+    back_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+
+    objects = AliasChangeManager()
 
     class Meta:
         verbose_name = "promotion"
         ordering = ["-at", "-pk"]
 
     def __str__(self) -> str:
-        return f"{self.model.name}@{self.alias} to version {self.version.number}"
+        where = f"to version {self.version.number}" if self.version else "taken away"
+        return f"{self.model.name}@{self.alias} {where}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

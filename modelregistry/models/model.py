@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from modelregistry.errors import UnknownModel
+from modelregistry.errors import ArchivedModel, UnknownModel
 from modelregistry.models.names import CHAMPION, NAME
 from modelregistry.models.revision import Revision
 
@@ -20,6 +20,13 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
             return self.get(name=name)
         except RegisteredModel.DoesNotExist as error:
             raise UnknownModel(f"There is no model {name}.") from error
+
+    def settle_task(self, model: "RegisteredModel", task: str) -> bool:
+        """Its first version says what it does; False where it does something else already."""
+        if not model.task and self.filter(pk=model.pk, task="").update(task=task):
+            Revision.objects.bump()
+        model.refresh_from_db(fields=["task"])
+        return model.task == task
 
     def with_champion(self) -> "RegisteredModelQuerySet":
         """Each row with `champion` (a version number or None), in the same query."""
@@ -57,12 +64,24 @@ class RegisteredModel(models.Model):
         ],
     )
     description = models.TextField(blank=True)
-    task = models.CharField(max_length=16, choices=Task)
+    task = models.CharField(max_length=16, choices=Task, blank=True)  # the first version's
     visibility = models.CharField(
         max_length=16,
         choices=Visibility,
         default=Visibility.SIGNED_IN,
         help_text="public: anyone may ask for predictions; signed-in: only holders of a key.",
+    )
+    tolerance = models.FloatField(
+        default=1e-4,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=(
+            "How far a number in an ONNX answer may be from the source's, absolute or relative, "
+            "on the rows that came with a version."
+        ),
+    )
+    allowed_mismatches = models.PositiveIntegerField(
+        default=0,
+        help_text="On how many of those rows the label may be another one; ties never count.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -80,7 +99,14 @@ class RegisteredModel(models.Model):
             models.CheckConstraint(condition=Q(name__regex=NAME), name="model_name_is_safe"),
             models.CheckConstraint(
                 condition=Q(
-                    task__in=["classification", "regression", "clustering", "outlier", "transform"]
+                    task__in=[
+                        "",
+                        "classification",
+                        "regression",
+                        "clustering",
+                        "outlier",
+                        "transform",
+                    ]
                 ),
                 name="model_task_is_known",
             ),
@@ -97,3 +123,14 @@ class RegisteredModel(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
         Revision.objects.bump()
+
+    def check_open(self) -> None:
+        """Whether it takes versions. Raises ArchivedModel."""
+        if self.archived_at is not None:
+            raise ArchivedModel(
+                f"The model {self.name} is archived: it takes no versions any more."
+            )
+
+    def next_number(self) -> int:
+        """Of its next version; the lock on its row is held from here to that version's row."""
+        return int(self.versions.aggregate(last=Max("number"))["last"] or 0) + 1

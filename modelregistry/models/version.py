@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from modelregistry.errors import ImmutableRow, UnknownVersion
+from modelregistry.errors import ImmutableRow, NotChecked, UnknownVersion
 from modelregistry.formats.runtime import ClassLabel
 from modelregistry.formats.signature import Signature
 from modelregistry.models.model import RegisteredModel
@@ -38,14 +38,16 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     def find(self, model_name: str, number: int | None = None) -> "ModelVersion":
         """That version; without a number the champion, or where there is none the newest.
 
-        Raises UnknownModel, UnknownVersion.
+        Of those, one that is ready goes before others. Raises UnknownModel, UnknownVersion.
         """
         model = RegisteredModel.objects.named(model_name)
         versions = self.filter(model=model).select_related("model").order_by("number")
         if number is not None:
             found = versions.filter(number=number).first()
         else:
-            found = versions.filter(aliases__name=CHAMPION).first() or versions.last()
+            ready = versions.filter(state=ModelVersion.State.READY)
+            champion = versions.filter(aliases__name=CHAMPION).first()
+            found = champion or ready.last() or versions.last()
         if found is None:
             which = "versions" if number is None else f"version {number}"
             raise UnknownVersion(f"The model {model_name} has no {which}.")
@@ -55,10 +57,21 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """The version that this job has registered, if it came so far."""
         return self.filter(job_id=job_id).select_related("model").first()
 
+    def files(self) -> set[str]:
+        """The sha256 of every file that these versions name."""
+        named = self.order_by().values_list(
+            "source_sha256", "onnx_sha256", "samples_sha256", "heldout_sha256", "handed_in__samples"
+        )
+        return {sha256 for row in named.iterator() for sha256 in row if sha256}
+
     def with_serving(self) -> "ModelVersionQuerySet":
         """Each row with `serves`: whether it is its model's champion, in the same query."""
         champion = ModelVersion.objects.filter(pk=OuterRef("pk"), aliases__name=CHAMPION)
         return self.annotate(serves=Exists(champion))
+
+    def advance(self, version: "ModelVersion", of: str, to: str) -> bool:
+        """Whether its state was `of` and is `to` now; nothing that serves depends on either."""
+        return self.filter(pk=version.pk, state=of).update(state=to) == 1
 
     def complete(self, version: "ModelVersion", **facts: object) -> bool:
         """Write what conversion found and make it ready; False where an ONNX form is there."""
@@ -98,19 +111,22 @@ class ModelVersion(models.Model):
     model = models.ForeignKey(RegisteredModel, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
-    runtime = models.CharField(max_length=16, choices=Runtime)
-    format = models.CharField(max_length=16, choices=Format)
+    runtime = models.CharField(max_length=16, choices=Runtime, blank=True)
+    format = models.CharField(max_length=16, choices=Format, blank=True)
     source_sha256 = models.CharField(max_length=64)
     source_size = models.PositiveBigIntegerField()
     onnx_sha256 = models.CharField(max_length=64, blank=True)
     onnx_size = models.PositiveBigIntegerField(null=True)
-    signature = models.JSONField()
+    signature = models.JSONField(default=dict)
     classes = models.JSONField(null=True)
     metrics = models.JSONField(default=dict)
     parity = models.JSONField(default=dict)
     input_example = models.JSONField(null=True)
     samples_sha256 = models.CharField(max_length=64, blank=True)
     heldout_sha256 = models.CharField(max_length=64, blank=True)
+    # Of the files as they came: {"source": sha256, "samples": sha256, "target": name}.
+    handed_in = models.JSONField(default=dict)
+    metadata = models.JSONField(default=dict)  # the uploader's own words
     library_versions = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -140,6 +156,10 @@ class ModelVersion(models.Model):
                 condition=~Q(runtime="onnx", state="ready", onnx_sha256=""),
                 name="version_onnx_runtime_has_onnx",
             ),
+            models.CheckConstraint(
+                condition=~Q(Q(format="") | Q(runtime=""), state="ready"),
+                name="version_that_is_ready_is_known",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,8 +182,19 @@ class ModelVersion(models.Model):
             return f"{self} has an ONNX form that no longer answers like its source."
         return f"{self} has no ONNX form."
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether its file is being checked, or waits for that."""
+        return self.state in UNDER_WAY
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its file was found to be a model: what it takes and gives is known."""
+        return self.format != "" and self.state in (self.State.CONVERTING, self.State.READY)
+
     def live(self) -> LiveVersion:
-        """What serving needs to know; `model` should come with the row."""
+        """What serving needs to know; `model` should come with the row. Raises NotChecked."""
+        self._check_known()
         onnx = self.runtime == ModelVersion.Runtime.ONNX
         return LiveVersion(
             model=self.model.name,
@@ -180,8 +211,23 @@ class ModelVersion(models.Model):
         )
 
     def example_row(self) -> tuple[Any, ...]:
-        """The input example's values, columns left to right, whichever way it is kept."""
+        """The input example's values, columns left to right, whichever way it is kept.
+
+        Raises NotChecked.
+        """
+        self._check_known()
         example, columns = self.input_example, self.signature["columns"]
         if isinstance(example, dict):  # PostgreSQL keeps its keys in an order of its own
             return tuple(example[column] for column in columns)
         return tuple(example or ())
+
+    def _check_known(self) -> None:
+        if not self.signature:
+            raise NotChecked(f"{self} is {self.state}: what it takes is not known.")
+
+
+UNDER_WAY = (
+    ModelVersion.State.PENDING,
+    ModelVersion.State.VALIDATING,
+    ModelVersion.State.CONVERTING,
+)

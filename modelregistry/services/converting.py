@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
+from modelregistry.conversion.budget import Budget
+from modelregistry.conversion.options import NO_OPTIONS, Options
 from modelregistry.conversion.outcome import Conversion, unwatched
 from modelregistry.conversion.parity import ParityReport
 from modelregistry.errors import NotConvertible
 from modelregistry.ingestion.keeping import kept_rows
-from modelregistry.models import ModelVersion
+from modelregistry.models import ModelVersion, RegisteredModel
 from modelregistry.services.storing import store
 
 log = logging.getLogger(__name__)
@@ -26,19 +28,23 @@ class Converted:
 
 
 def convert(
-    *, version: ModelVersion, actor: User | None = None, step: Callable[[str], None] = unwatched
+    *,
+    version: ModelVersion,
+    actor: User | None = None,
+    options: Options | None = None,
+    step: Callable[[str], None] = unwatched,
 ) -> Converted:
     """Convert the version's source and prove it; where that was done, prove the stored form again.
 
     A version without an ONNX form is completed with it; one that has a form keeps it, and the
-    answer is the new proof. `step` hears what begins: convert, then prove. Raises NotConvertible,
-    RefusedFile, DamagedArtifact.
+    answer is the new proof. Both are held against the model's budget. `step` hears what begins:
+    convert, then prove. Raises NotConvertible, RefusedFile, DamagedArtifact.
     """
     # Lazy: scikit-learn and skl2onnx take seconds that a web process never needs.
     from modelregistry.ingestion import opening  # noqa: PLC0415
 
-    check_convertible(version)
-    files = store()
+    check_convertible(version, options)
+    files, budget = store(), budget_of(version.model)
     source = opening.read_source(
         files.read(version.source_sha256),
         samples=kept_rows(files, version.samples_sha256),
@@ -48,19 +54,32 @@ def convert(
     if version.onnx_sha256:
         step("prove")
         stored, signature = files.read(version.onnx_sha256), version.live().signature
-        parity, reason = opening.prove_source(source, stored, signature)
+        parity, reason = opening.prove_source(source, stored, signature, budget=budget)
         return Converted(version=version, parity=parity, reason=reason)
-    return conclude(version, opening.convert_source(source, step))
+    conversion = opening.convert_source(source, step, budget=budget, options=options or NO_OPTIONS)
+    return conclude(version, conversion)
 
 
-def check_convertible(version: ModelVersion) -> None:
-    """Raises NotConvertible where there is no source that could be."""
+def budget_of(model: RegisteredModel) -> Budget:
+    """What an ONNX form of the model's versions is held against."""
+    return Budget(tolerance=model.tolerance, allowed_mismatches=model.allowed_mismatches)
+
+
+def check_convertible(version: ModelVersion, options: Options | None = None) -> None:
+    """Raises NotConvertible where there is no source that could be, or the options are too late."""
+    if not version.is_known:
+        raise NotConvertible(f"{version} cannot be converted: it is {version.state}.")
     if version.format == ModelVersion.Format.ONNX:
         raise NotConvertible(f"{version} came as ONNX: there is nothing to convert.")
+    if version.onnx_sha256 and options is not None:
+        raise NotConvertible(
+            f"{version} has an ONNX form and keeps it, so there is nothing to choose. Convert it "
+            "without options to prove that form again, or register the file as a new version."
+        )
 
 
-def conclude(version: ModelVersion, conversion: Conversion) -> Converted:
-    """Complete the version with its conversion, unless somebody has already done so."""
+def keep_form(conversion: Conversion) -> dict[str, object]:
+    """Store the ONNX form, if there is one; the fields of a version that is converted."""
     facts: dict[str, object] = {
         "parity": conversion.parity.to_json(),
         "signature": conversion.signature.to_json(),
@@ -70,6 +89,11 @@ def conclude(version: ModelVersion, conversion: Conversion) -> Converted:
         facts["runtime"] = ModelVersion.Runtime.ONNX
         facts["onnx_sha256"] = store().put(conversion.onnx)
         facts["onnx_size"] = len(conversion.onnx)
-    ModelVersion.objects.complete(version, **facts)
+    return facts
+
+
+def conclude(version: ModelVersion, conversion: Conversion) -> Converted:
+    """Complete the version with its conversion, unless somebody has already done so."""
+    ModelVersion.objects.complete(version, **keep_form(conversion))
     fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
     return Converted(version=fresh, parity=conversion.parity, reason=conversion.reason)

@@ -8,15 +8,19 @@ import gc
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from time import perf_counter
+from math import inf
+from time import monotonic, perf_counter
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from predictions.protocols.json_body import require_json
 from predictions.protocols.rows import RequestRows
+from predictions.protocols.timeouts import seconds_of
 from predictions.serving.batcher import Batcher
 from predictions.serving.calls import Answer, Call
 from predictions.serving.engine import Engine, Loaded
-from predictions.serving.errors import UnknownModel
+from predictions.serving.errors import DeadlineExceeded, UnknownModel
 
 Headers: TypeAlias = Mapping[bytes, bytes]  # names in lower case
 Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
@@ -52,8 +56,7 @@ class Collaborators:
     body_limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """What a body asks for: rows, and outputs where it names any."""
 
     rows: RequestRows
@@ -87,8 +90,8 @@ class Exchange:
     """A request that is being answered. Answered once, or cancelled."""
 
     __slots__ = (
-        "_call", "_lane", "_respond", "body", "closed", "loaded", "method",
-        "model", "request_id", "route", "started", "wish",
+        "_call", "_deadline", "_lane", "_late", "_reading", "_respond", "body", "closed", "loaded",
+        "method", "model", "request_id", "route", "started", "wish",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +100,9 @@ class Exchange:
         self._lane = lane
         self._respond = respond
         self._call: Call | None = None
+        self._deadline = inf
+        self._late: asyncio.TimerHandle | None = None
+        self._reading: Future[Ask] | None = None
         self.route = target.route
         self.model = target.model
         self.method = method
@@ -113,6 +119,9 @@ class Exchange:
         self.body = body
         try:
             require_json(headers.get(b"content-type"))
+            given = headers.get(b"request-timeout")
+            if given is not None:
+                self._end_within(seconds_of(given))
             authorization = headers.get(b"authorization")
             if authorization is None:
                 self._predict(known=False)
@@ -120,6 +129,16 @@ class Exchange:
                 self._lane.authenticate(authorization, self._authenticated)
         except Exception as error:  # noqa: BLE001 - the data plane's boundary: problem() records
             self.fail(error)
+
+    def _end_within(self, seconds: float) -> None:
+        """Of a deadline the batcher knows, too: what is late when its turn comes does not run."""
+        self._deadline = monotonic() + seconds
+        self._late = asyncio.get_running_loop().call_later(seconds, self._end_late)
+
+    def _end_late(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+        self.fail(DeadlineExceeded())
 
     def _authenticated(self, fault: Exception | None) -> None:
         if self.closed:
@@ -139,7 +158,7 @@ class Exchange:
         if len(self.body) <= LARGE_BODY:
             self._queue(loaded, self.route.read(loaded, self.body))
         else:  # it would stop the loop, and with it everybody else
-            reading = _readers.submit(_read_large, self.route, loaded, self.body)
+            self._reading = reading = _readers.submit(_read_large, self.route, loaded, self.body)
             loop = asyncio.get_running_loop()
             reading.add_done_callback(lambda done: loop.call_soon_threadsafe(self._read, done))
 
@@ -154,7 +173,7 @@ class Exchange:
 
     def _queue(self, loaded: Loaded, ask: Ask) -> None:
         self.wish = ask.outputs
-        call = Call(ask.rows.inputs, ask.rows.count, self.deliver)
+        call = Call(ask.rows.inputs, ask.rows.count, self.deliver, deadline=self._deadline)
         self.route.batcher(loaded, ask).submit(call)
         self._call = call
 
@@ -185,9 +204,9 @@ class Exchange:
     def cancel(self) -> None:
         """The client is gone: free its place in the queue."""
         if not self.closed:
-            self.closed = True
             if self._call is not None:
                 self._call.cancel()
+            self._let_go()
             self._count(success=False)
 
     @property
@@ -195,9 +214,18 @@ class Exchange:
         return perf_counter() - self.started
 
     def _close(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self.closed = True
+        self._let_go()
         self._count(success=status < 400)
         self._respond((status, headers, body))
+
+    def _let_go(self) -> None:
+        """It is over: nothing is done for it any more, and no cycle is left for a collector."""
+        self.closed = True
+        self._call = None
+        if self._late is not None:
+            self._late.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _count(self, *, success: bool) -> None:
         seconds = perf_counter() - self.started

@@ -36,10 +36,17 @@ class NativeCodec:
         self._signature = signature
         self._outputs = frozenset(spec.name for spec in signature.outputs)
         elements = _column_elements(signature)
-        self._text_columns = sum(element is str for element in elements)
+        self._text_columns = sum(
+            spec.width for spec in signature.inputs if spec.datatype == "BYTES"
+        )
+        self._optional_texts = [
+            spec.name
+            for spec in signature.inputs
+            if spec.datatype == "BYTES" and spec.name in signature.missing
+        ]
         self._row_type = _struct("Row", signature.columns, elements)
         columns_type = _struct("Columns", signature.columns, [array_of(e) for e in elements])
-        matrix = signature.is_matrix
+        matrix = signature.is_matrix and not signature.missing
         positional = vector(signature.inputs[0]) if matrix else tuple_of(elements)
         self._decoder = msgspec.json.Decoder(
             msgspec.defstruct(
@@ -68,9 +75,13 @@ class NativeCodec:
         else:
             rows, keys = self._from_columns(message.columns)
         keys += 1 if outputs is None else 2
-        strings = self._text_columns * rows.count + len(outputs or ())
+        strings = self._text_columns * rows.count - self._nulls(rows) + len(outputs or ())
         refuse_repeated_keys(body, quotes=2 * (keys + strings), keys=keys)
         return NativeRequest(rows, outputs)
+
+    def _nulls(self, rows: RequestRows) -> int:
+        """Texts that are missing: they have no quotation marks."""
+        return sum(rows.inputs[name].count(None) for name in self._optional_texts)
 
     def _known_outputs(self, names: list[str]) -> tuple[str, ...]:
         if not self._outputs.issuperset(names) or len(set(names)) != len(names):
@@ -136,7 +147,11 @@ def answer(
 
 def _column_elements(signature: Signature) -> list[Any]:
     """What JSON may stand in each column of a row, left to right."""
-    return [ELEMENTS[spec.datatype] for spec in signature.inputs for _ in range(spec.width)]
+    kinds = [ELEMENTS[spec.datatype] for spec in signature.inputs for _ in range(spec.width)]
+    return [
+        kind | None if name in signature.missing else kind
+        for name, kind in zip(signature.columns, kinds, strict=True)
+    ]
 
 
 def _struct(name: str, columns: Sequence[str], types: Sequence[Any]) -> Any:

@@ -1,11 +1,11 @@
 """What every protocol reads a request into: rows that are right for the model, ready to batch."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class RequestRows:
+
+class RequestRows(msgspec.Struct, frozen=True, gc=False):
     """Validated rows by input tensor, one entry a row, and how many there are."""
 
     inputs: dict[str, list[Any]]

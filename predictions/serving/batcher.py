@@ -1,24 +1,25 @@
 """Dynamic batching: callers that arrive together share one run of the model.
 
 Laws: rows are validated before they come here; limits count rows; a call larger than a batch runs
-in slices; a cancelled call is skipped; a failing run fails its own batch only. One event loop owns
-a batcher; cheap batches run on it, dear ones in the executor, one at a time.
+in slices; a cancelled call is skipped, one whose time is over refused; a failing run fails its own
+batch only. One event loop owns a batcher; cheap batches run on it, dear ones in the executor, one
+at a time.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import accumulate
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from modelregistry.formats.runtime import RowsRefused, Runtime
 from modelregistry.formats.signature import Tensor
 from predictions.serving.calls import Answer, Call, Part, Results, Share, joined
 from predictions.serving.cost import Cost
-from predictions.serving.errors import InferenceFailed, Overloaded
+from predictions.serving.errors import DeadlineExceeded, InferenceFailed, Overloaded
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,15 @@ class Policy:
     inline_below_s: float = 0.0005
 
 
+class Places:
+    """Rows that wait, of all callers of a version."""
+
+    __slots__ = ("taken",)
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+
 class Batcher:
     """Calls for the same version and the same outputs, run together."""
 
@@ -42,29 +52,34 @@ class Batcher:
         outputs: Sequence[str],
         *,
         policy: Policy,
+        places: Places,
         cost: Cost,
         executor: Executor,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._runtime = runtime
         self._outputs = tuple(outputs)
         self._inputs = runtime.signature.inputs
         self._policy = policy
+        self._places = places
         self._cost = cost
         self._executor = executor
+        self._clock = clock
         self._queue: deque[Call] = deque()
-        self._queued_rows = 0
+        self._queued_rows = 0  # of callers that are still there
+        self._gone = 0  # calls in the queue whose callers have left
         self._wake: asyncio.Handle | None = None  # the flush that is due
         self._busy = False  # a batch is in the executor
 
     def submit(self, call: Call) -> None:
         """Queue validated rows. Raises Overloaded when they do not fit behind those waiting."""
-        policy, weight = self._policy, self._weight(call)
-        if self._queue and self._queued_rows + weight > policy.max_queue_rows:
-            self._forget_cancelled()
-            if self._queue and self._queued_rows + weight > policy.max_queue_rows:
-                raise Overloaded
-        self._queue.append(call)
-        self._queued_rows += weight
+        if call.cancelled:
+            return
+        policy, places = self._policy, self._places
+        if places.taken and places.taken + self._weight(call) > policy.max_queue_rows:
+            raise Overloaded
+        self._append(call)
+        call.wait(self._leave)
         if self._busy:
             return
         if self._wake is None:
@@ -72,6 +87,22 @@ class Batcher:
         elif policy.max_wait_s and self._queued_rows >= policy.max_batch_rows:
             self._wake.cancel()
             self._wake = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _append(self, call: Call) -> None:
+        self._queue.append(call)
+        self._occupy(self._weight(call))
+
+    def _occupy(self, rows: int) -> None:
+        self._queued_rows += rows
+        self._places.taken += rows
+
+    def _leave(self, call: Call) -> None:
+        """A caller in the queue has gone: its place is free, and its call soon out of memory."""
+        self._occupy(-self._weight(call))
+        self._gone += 1
+        if self._gone > len(self._queue) // 2:
+            self._queue = deque(kept for kept in self._queue if not kept.cancelled)
+            self._gone = 0
 
     def _weight(self, call: Call) -> int:
         """The rows a call has waiting for the next batch; a large one is no more than a batch."""
@@ -103,24 +134,37 @@ class Batcher:
         A large call goes to the end of the queue after each slice: its neighbours wait for one.
         """
         batch: list[Part] = []
-        room, queue = self._policy.max_batch_rows, self._queue
+        room, queue, now = self._policy.max_batch_rows, self._queue, self._clock()
         while queue and room > 0:
             call = queue[0]
             left = call.rows - call.taken
-            if not call.cancelled and left > room and batch:
+            if call.cancelled:
+                queue.popleft()
+                self._gone -= 1
+                continue
+            if call.deadline <= now:
+                self._refuse_late(call)
+                continue
+            if left > room and batch:
                 break
-            size = left if call.cancelled else min(left, room)
-            if not call.cancelled:
-                batch.append(Part(call, call.taken, call.taken + size))
-                room -= size
-            self._queued_rows -= self._weight(call)
+            size = min(left, room)
+            batch.append(Part(call, call.taken, call.taken + size))
+            room -= size
+            self._occupy(-self._weight(call))
             call.taken += size
             queue.popleft()
             if call.taken < call.rows:
-                queue.append(call)
-                self._queued_rows += self._weight(call)
+                self._append(call)
                 break
         return batch
+
+    def _refuse_late(self, call: Call) -> None:
+        """The call at the head of the queue: its caller is told, and not on this turn."""
+        self._queue.popleft()
+        self._occupy(-self._weight(call))
+        late = Part(call, call.taken, call.rows)
+        call.taken = call.rows
+        asyncio.get_running_loop().call_soon(self._deliver, late, DeadlineExceeded())
 
     def _run_in_executor(self, batch: list[Part]) -> None:
         loop = asyncio.get_running_loop()
@@ -129,7 +173,7 @@ class Batcher:
         def work() -> None:
             shares: list[Share] = [InferenceFailed()] * len(batch)
             try:
-                shares = self._run(batch)
+                shares = self._run_in_time(batch)
             finally:  # also where the model ends the thread: callers wait for an answer
                 loop.call_soon_threadsafe(self._back_from_executor, batch, shares)
 
@@ -138,11 +182,21 @@ class Batcher:
         except RuntimeError:  # the process is on its way out
             self._back_from_executor(batch, [InferenceFailed()] * len(batch))
 
+    def _run_in_time(self, batch: list[Part]) -> list[Share]:
+        """Others may have had the executor's threads first: who has left or is late meanwhile
+        does not run any more.
+        """
+        now = self._clock()
+        in_time = [not part.call.cancelled and part.call.deadline > now for part in batch]
+        wanted = [part for part, runs in zip(batch, in_time, strict=True) if runs]
+        shares = iter(self._run(wanted) if wanted else ())
+        return [next(shares) if runs else DeadlineExceeded() for runs in in_time]
+
     def _back_from_executor(self, batch: list[Part], shares: list[Share]) -> None:
         self._busy = False
         self._settle(batch, shares)
-        if self._queue and self._wake is None:
-            self._schedule()
+        if self._queue and self._wake is None:  # those who are there have waited long enough
+            self._wake = asyncio.get_running_loop().call_soon(self._flush)
 
     def _run(self, batch: list[Part]) -> list[Share]:
         """Every part's share. Where the model refuses a row, halves find out whose it is."""
@@ -168,7 +222,9 @@ class Batcher:
                 raise ValueError("the model returned another number of rows than it was given")
         except RowsRefused as refused:
             return refused
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a model's own code may raise anything, and in the loop's thread
             log.exception("a batch of %d rows failed", rows)
             return InferenceFailed()
         self._cost.learn(rows, perf_counter() - started)
@@ -195,20 +251,27 @@ class Batcher:
         call = part.call
         if call.cancelled:
             return
+        whole = share if part.rows == call.rows else _whole(part, share)
+        if whole is None:
+            return
+        if isinstance(whole, Exception):
+            call.cancel()  # the other slices of this call have nobody to go to
         try:
-            if isinstance(share, Exception):
-                call.cancelled = True  # the other slices of this call have nobody to go to
-                call.deliver(share)
-            elif part.rows == call.rows:
-                call.deliver(share)
-            else:
-                call.parts.append(share)
-                if part.stop == call.rows:
-                    call.deliver(joined(call.parts))
+            call.deliver(whole)
         except Exception:
             log.exception("an answer could not be delivered")
 
-    def _forget_cancelled(self) -> None:
-        """Give the places of callers that are gone to those who come."""
-        self._queue = deque(call for call in self._queue if not call.cancelled)
-        self._queued_rows = sum(map(self._weight, self._queue))
+
+def _whole(part: Part, share: Share) -> Share | None:
+    """What the caller of a large call gets, once there is something to be told."""
+    call = part.call
+    if isinstance(share, Exception):
+        return share
+    call.parts.append(share)
+    if part.stop < call.rows:
+        return None
+    try:
+        return joined(call.parts)
+    except Exception:
+        log.exception("the slices of %d rows could not be joined", call.rows)
+        return InferenceFailed()

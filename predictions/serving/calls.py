@@ -1,9 +1,10 @@
 """One caller's rows on their way through a batch, and its share of what the model answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
 from modelregistry.formats.signature import Tensor
@@ -33,8 +34,7 @@ class Results:
         return found[rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """One caller's share of a run, rows `start` to `stop`; the batch had `batch_rows` rows."""
 
     results: Results
@@ -61,25 +61,42 @@ Deliver: TypeAlias = Callable[[Share], None]
 
 
 class Call:
-    """One caller's rows on their way through the model; `deliver` is called once, or never."""
+    """One caller's rows on their way through the model; `deliver` is called once, or never.
 
-    __slots__ = ("cancelled", "deliver", "inputs", "parts", "rows", "taken")
+    Rows do not run at or after `deadline`, seconds of the batcher's clock.
+    """
 
-    def __init__(self, inputs: Inputs, rows: int, deliver: Deliver) -> None:
+    __slots__ = ("_leave", "cancelled", "deadline", "deliver", "inputs", "parts", "rows", "taken")
+
+    def __init__(
+        self, inputs: Inputs, rows: int, deliver: Deliver, *, deadline: float = inf
+    ) -> None:
         self.inputs = inputs
         self.rows = rows
         self.deliver = deliver
+        self.deadline = deadline
         self.cancelled = False
         self.taken = 0  # rows that are in a batch already
         self.parts: list[Answer] = []  # of the slices of a large call
+        self._leave: Callable[[Call], None] | None = None
+
+    def wait(self, leave: "Callable[[Call], None]") -> None:
+        """It is in a queue, which wants to be told when the caller goes."""
+        self._leave = leave
 
     def cancel(self) -> None:
         """The caller is gone: skip its rows where they have not run, answer nobody."""
+        if self.cancelled:
+            return
         self.cancelled = True
+        if self.taken < self.rows:
+            if self._leave is not None:
+                self._leave(self)
+            if self.taken == 0:  # else a slice may be in a run
+                self.inputs = {}  # others may run for long before its turn comes
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """The rows of one call that are in this batch: all of them, or one slice of a large call."""
 
     call: Call

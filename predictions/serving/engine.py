@@ -8,7 +8,7 @@ from time import perf_counter
 
 from modelregistry.formats.runtime import ClassLabel, RowsRefused, Runtime
 from modelregistry.formats.signature import Signature, Tensor
-from predictions.serving.batcher import Batcher, Policy
+from predictions.serving.batcher import Batcher, Places, Policy
 from predictions.serving.calls import is_finite
 from predictions.serving.cost import Cost
 from predictions.serving.errors import InferenceFailed, NotFinite, NotReady, UnknownModel
@@ -51,15 +51,25 @@ class Loaded:
         self.classes: tuple[ClassLabel, ...] | None = runtime.classes
         self._cost = cost
         self._executor = executor
+        self.made: dict[object, object] = {}  # by what has made it for this version
+        self._places = Places()
         self._batchers: dict[tuple[tuple[str, ...], Policy], Batcher] = {}
 
     def batcher(self, outputs: tuple[str, ...], policy: Policy) -> Batcher:
-        """The batcher of those who ask for the same outputs under the same policy."""
+        """The batcher of those who ask for the same outputs under the same policy.
+
+        All of a version's callers wait in the same number of places.
+        """
         try:
             return self._batchers[outputs, policy]
         except KeyError:
             made = Batcher(
-                self.runtime, outputs, policy=policy, cost=self._cost, executor=self._executor
+                self.runtime,
+                outputs,
+                policy=policy,
+                places=self._places,
+                cost=self._cost,
+                executor=self._executor,
             )
             return self._batchers.setdefault((outputs, policy), made)
 
@@ -74,9 +84,9 @@ def run_unbatched(
     try:
         inputs = {spec.name: spec.tensor(rows[spec.name]) for spec in runtime.signature.inputs}
         tensors = runtime.run(inputs, outputs)
-    except RowsRefused:
+    except (RowsRefused, KeyboardInterrupt):
         raise
-    except Exception as error:  # whatever a model raises is the model's failure
+    except BaseException as error:  # whatever a model raises is the model's failure
         log.exception("a run failed")
         raise InferenceFailed from error
     if not all(map(is_finite, tensors)):

@@ -4,6 +4,7 @@ ServingError
 ├── UnknownModel      no live version under that name
 ├── NotReady          the model is known, or may be, but nothing is loaded yet
 ├── Overloaded        the queue is full; says when to come back
+├── DeadlineExceeded  the time the client gave is over; its rows do not run any more
 ├── InferenceFailed   the model raised; its batch fails, the next one runs
 └── NotFinite         the model's answer to these rows is no number that JSON has
 """
@@ -30,6 +31,11 @@ class Overloaded(ServingError):
 
     def __init__(self) -> None:
         super().__init__("The model's queue is full.")
+
+
+class DeadlineExceeded(ServingError):
+    def __init__(self) -> None:
+        super().__init__("The time given in Request-Timeout is over; nothing was answered.")
 
 
 class NotFinite(ServingError):

@@ -114,11 +114,11 @@ def composed(folder: Path, urls: dict[str, str]) -> Iterator[Parts]:
     (folder / "data").mkdir()
     try:
         parts.start("migrate")
-        assert parts.running["migrate"].wait(120) == 0, parts.log("migrate")
+        assert parts.running["migrate"].wait(180) == 0, parts.log("migrate")
         for name in set(OURS) - {"migrate"}:
             parts.start(name)
         parts.run("register_examples")
-        until(lambda: parts.answers("web", "/readyz", **TLS), 90, "web is ready")
+        until(lambda: parts.answers("web", "/readyz", **TLS), 180, "web is ready")
         yield parts
     finally:
         for process in parts.running.values():

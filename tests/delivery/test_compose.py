@@ -138,7 +138,7 @@ def test_its_command_is_one_that_exists(name: str) -> None:
         words = words[:3]  # python manage.py NAME
 
     shown = subprocess.run(
-        [*words, "--help"], capture_output=True, text=True, check=True, cwd=BASE_DIR, timeout=60
+        [*words, "--help"], capture_output=True, text=True, check=True, cwd=BASE_DIR, timeout=110
     ).stdout
 
     assert "usage" in shown.lower()

@@ -108,7 +108,28 @@ def wrong_row(path: str, row: object) -> bytes:
 
 ROUTES = (*SINGLE, *MANY, "/batch-predict", NATIVE)
 FORM = b'--x\r\nContent-Disposition: form-data; name="features"\r\n\r\n1\r\n--x--\r\n'
+LANE = {  # what takes Request-Timeout, with a good body
+    "/predict-async": ONE,
+    "/predict-batched": ONE,
+    "/predict-onnx": MATRIX,
+    "/batch-predict": BATCH,
+    NATIVE: rows(ROW),
+}
+GOOD += [
+    Case(f"in time {path}", path, 200, body, headers=JSON | {"Request-Timeout": "30"})
+    for path, body in LANE.items()
+]
 BAD = [
+    *[
+        Case(f"{given} s {path}", path, status, body,
+             headers=JSON | {"Request-Timeout": given}, code=code)
+        for path, body in LANE.items()
+        for given, status, code in (
+            ("0.000001", 504, "deadline_exceeded"),
+            ("0", 400, "malformed"),
+            ("soon", 400, "malformed"),
+        )
+    ],
     *[
         Case(f"{name} {path}", path, status, body, code=code)
         for path in ROUTES

@@ -67,7 +67,7 @@ def served_process(
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _lives(process, url), 60, f"{door} answers\n{log_path}")
+        until(lambda: _lives(process, url), 120, f"{door} answers\n{log_path}")
         yield process, url
     finally:
         process.terminate()

@@ -63,6 +63,29 @@ def job(job_id: str) -> object:
     return {**row, "events": list(events)}
 
 
+def schedule(task: str, params: dict[str, object]) -> object:
+    from tests.jobs.schedules import scheduled
+
+    return scheduled(task, params, period="seconds").pk
+
+
+def unschedule() -> object:
+    """No more runs; how many there were."""
+    from django_celery_beat.models import PeriodicTask
+
+    (row,) = PeriodicTask.objects.all()
+    row.enabled = False
+    row.save()
+    return row.total_run_count
+
+
+def scheduled_jobs() -> object:
+    from jobs.models import Job
+
+    rows = Job.objects.filter(origin="schedule").order_by("created_at")
+    return list(rows.values("id", "state", "created_at"))
+
+
 def states() -> object:
     from django.db.models import Count
 
@@ -88,6 +111,9 @@ CALLS: dict[str, Callable[..., object]] = {
         tell_again,
         raw_result,
         versions,
+        schedule,
+        unschedule,
+        scheduled_jobs,
         job,
         states,
         terminal_events,

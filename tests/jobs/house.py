@@ -57,7 +57,7 @@ class House:
 
     def start_valkey(self) -> None:
         self.spawn("valkey", list(valkey(self.environment, self.environ, 0).argv))
-        until(lambda: answers_ping(self.environment.valkey_socket), 10, "Valkey")
+        until(lambda: answers_ping(self.environment.valkey_socket), 30, "Valkey")
 
     def start_dispatch(self) -> None:
         self.spawn("dispatch", [sys.executable, "-m", "tests.jobs.dispatcher"])
@@ -66,15 +66,19 @@ class House:
         before = self.log(name).count(" ready.") if (self.logs / f"{name}.log").exists() else 0
         words = ["worker", "-l", "info", "--without-gossip", "--without-mingle"]
         self.spawn(name, [*CELERY, *words, *INCLUDE, "-c", str(slots), "-n", f"{name}@here"])
-        until(lambda: self.log(name).count(" ready.") > before, 60, f"{name}\n{self.log(name)}")
+        until(lambda: self.log(name).count(" ready.") > before, 120, f"{name}\n{self.log(name)}")
+
+    def start_beat(self) -> None:
+        argv = [sys.executable, "-m", "celery", "-A", "tests.jobs.beat_app", "--quiet", "beat"]
+        self.spawn("beat", [*argv, "-l", "info"])
 
     def kill(self, name: str) -> None:
         """SIGKILL, and wait until its children have gone too."""
         process = self.processes.pop(name)
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-        process.wait(10)
-        assert psutil.wait_procs(children, 10)[1] == []
+        process.wait(30)
+        assert psutil.wait_procs(children, 30)[1] == []
 
     def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         process = self.processes.pop(name)
@@ -101,7 +105,7 @@ class House:
         ids: list[str] = self.call("submit", **facts)["ids"]
         return ids[0]
 
-    def wait_for(self, job_id: str, *states: str, within_s: float = 30) -> dict[str, Any]:
+    def wait_for(self, job_id: str, *states: str, within_s: float = 90) -> dict[str, Any]:
         """The job once it is in one of these states."""
         until(
             lambda: self.call("job", job_id=job_id)["state"] in states,
@@ -118,7 +122,7 @@ class House:
                     pipe.close()
         for process in reversed(list(self.processes.values())):
             process.kill()
-            process.wait(10)
+            process.wait(30)
         for left in processes_of(self.data_dir):
             left.kill()
 

@@ -10,7 +10,7 @@ def main(url: str, task: str, args: str, options: str = "{}") -> None:
     app = Celery(broker=url, backend=url)
     sent = app.send_task(task, args=json.loads(args), **json.loads(options))
     try:
-        answer = {"result": sent.get(timeout=100)}
+        answer = {"result": sent.get(timeout=150)}
     except Exception as error:
         answer = {"error": str(error)}
     print(json.dumps({"id": sent.id, **answer}))

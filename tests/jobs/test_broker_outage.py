@@ -9,11 +9,12 @@ from threading import Event
 import httpx
 import pytest
 
+from tests.conftest import Install
 from tests.jobs.house import House, house
 from tests.kinds.asking import api, finished
 from tests.running import running, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.alone, pytest.mark.timeout(300)]
 SUBMIT_WITHIN_S = 2.5
 OUTAGE_S = 30.0
 FEATURES = [5.1, 3.5, 1.4, 0.2]
@@ -51,10 +52,8 @@ def submit_by_turns(client: httpx.Client, until_s: float) -> Iterator[tuple[http
         pace.wait(0.1)  # some hundred jobs, not ten thousand
 
 
-def test_over_http_nothing_is_refused_late_or_lost_in_an_outage(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    with running(tmp_path_factory.mktemp("outage") / "var", MLAPI_WORKERS="2") as up:
+def test_over_http_nothing_is_refused_late_or_lost_in_an_outage(install: Install) -> None:
+    with running(install("outage"), MLAPI_WORKERS="2") as up:
         client, broker = api(up.data_dir, up.base_url), up.child("valkey-server")
         with httpx.Client(
             base_url=up.base_url, headers={"Authorization": client.headers["Authorization"]}

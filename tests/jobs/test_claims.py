@@ -1,14 +1,15 @@
 """Who has a job: claims, leases, ends. Every change is won by one and by nobody else."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, OperationalError, connection, connections
 from django.utils import timezone
 
 from jobs import execution, services, states
-from jobs.errors import Cancelled, NotCancellable, NotRetryable, UnknownJob
+from jobs.errors import Cancelled, NotCancellable, NotRetryable, Superseded, UnknownJob
 from jobs.kinds import find
 from jobs.lease import Lease
 from jobs.models import Job, JobEvent, Line
@@ -86,7 +87,7 @@ def test_cancelling_a_running_job_is_seen_by_its_handler() -> None:
         asked = services.cancel(job=job, actor=None)
         assert (asked.state, asked.cancel_requested_at is not None) == ("running", True)
         with pytest.raises(Cancelled):
-            until(lambda: lease.progress(2, 10), 5, "the wish to be seen")
+            until(lambda: lease.progress(2, 10), 30, "the wish to be seen")
     again = services.cancel(job=job, actor=None)
     assert again.seq == Job.objects.find(job.pk).seq  # asked once
 
@@ -101,8 +102,14 @@ def test_a_handler_that_reports_rarely_sees_the_wish_at_its_next_call() -> None:
             lease.progress(1, 2)
 
 
+def test_a_lease_runs_from_before_its_claim() -> None:
+    lease = Lease(running(), since=100.0, clock=lambda: 121.0)
+    with pytest.raises(Superseded):
+        lease.check()
+
+
 def test_the_last_report_and_every_line_are_kept() -> None:
-    job = running()
+    job, began = running(), time.monotonic()
     with Lease(job) as lease:
         for done in range(500):
             lease.progress(done, 499, "counting")
@@ -110,9 +117,36 @@ def test_the_last_report_and_every_line_are_kept() -> None:
         lease.log("a NUL \x00 and a surrogate \ud800", "warning")
     fresh = Job.objects.find(job.pk)
     assert (fresh.progress_done, fresh.progress_stage) == (499, "counting")
-    assert fresh.seq < 12  # five writes a second, not one a report
+    took = time.monotonic() - began
+    assert fresh.seq < 12 + 5 * took  # five writes a second, not one a report
     lines = fresh.events.filter(state="").order_by("seq")
     assert [line.message for line in lines] == ["first", "a NUL  and a surrogate ?"]
+
+
+@pytest.mark.parametrize("state", [states.SUCCEEDED, states.FAILED])
+def test_an_end_whose_commit_was_not_answered_has_its_consequences_once(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    job, commit, commits, followed = running(), connection.commit, [], []
+
+    def unheard() -> None:
+        commit()
+        commits.append(job)
+        if len(commits) == 1:
+            raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr(connection, "commit", unheard)
+    monkeypatch.setattr(execution, "count_finished", followed.append)
+    assert execution.finish(job, execution.Outcome(state=state))
+    assert followed == [job]
+    assert job.state == state
+    assert states_of(job) == ["running", state]
+
+
+def test_an_end_that_another_attempt_wrote_is_not_taken_for_ours() -> None:
+    job = running()
+    assert execution.finish(Job.objects.find(job.pk), execution.Outcome(state=states.SUCCEEDED))
+    assert not execution.finish(job, execution.Outcome(state=states.SUCCEEDED))
 
 
 def test_only_what_has_not_succeeded_is_tried_again() -> None:

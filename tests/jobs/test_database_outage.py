@@ -49,7 +49,7 @@ def test_direct_messages_wait_for_it_and_all_are_answered(
                 120,
                 f"messages to go back\n{flooded.log('worker')[-3000:]}",
             )
-        answers = json.loads(producer.communicate(timeout=100)[0])
+        answers = json.loads(producer.communicate(timeout=200)[0])
         assert [answer.get("result") for answer in answers] == [
             {"sum": number, "status": "completed"} for number in range(20)
         ]

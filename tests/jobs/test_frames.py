@@ -22,7 +22,7 @@ async def test_a_job_is_pushed_from_queue_to_end(workshop: House, tmp_path: Path
     layer = RedisPubSubChannelLayer(hosts=[workshop.environment.redis_py_url], prefix="mlapi")
     everything = await listen(layer, ALL_JOBS)
     job_id = await asyncio.to_thread(
-        workshop.submit, "step_task", folder=str(tmp_path), seconds=0.002
+        workshop.submit, "step_task", folder=str(tmp_path), seconds=0.006
     )
     alone = await listen(layer, group_of(job_id))
     states: list[str] = []
@@ -31,7 +31,7 @@ async def test_a_job_is_pushed_from_queue_to_end(workshop: House, tmp_path: Path
         assert push == {"type": "job.changed", "id": job_id}
         states.append((await asyncio.to_thread(workshop.call, "job", job_id=job_id))["state"])
     for _ in range(3):
-        assert (await asyncio.wait_for(layer.receive(alone), 10))["id"] == job_id
+        assert (await asyncio.wait_for(layer.receive(alone), 30))["id"] == job_id
     await layer.flush()
 
     assert states == sorted(states, key=["queued", "running", "succeeded"].index)

@@ -86,7 +86,7 @@ def test_it_is_set_aside_and_the_worker_goes_on(
     broker.lpush("celery", json.dumps(strange))
     until(
         lambda: workshop.log("worker").count("message set aside") > before,
-        20,
+        60,
         f"one line\n{workshop.log('worker')[-3000:]}",
     )
     line = [x for x in workshop.log("worker").splitlines() if "message set aside" in x][-1]
@@ -98,7 +98,7 @@ def test_it_is_set_aside_and_the_worker_goes_on(
 
 def until_adopted(workshop: House, message_id: str) -> dict[str, Any]:
     """The succeeded job of a message that came without a row."""
-    until(lambda: f"[{message_id}] succeeded" in workshop.log("worker"), 40, message_id)
+    until(lambda: f"[{message_id}] succeeded" in workshop.log("worker"), 90, message_id)
     return workshop.wait_for(message_id, "succeeded")
 
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_given_to_a_child_takes_no_slot(
         broker.lpush("celery", json.dumps(message(headers("add_task"), [[nested], {}, {}])))
     until(
         lambda: workshop.log("worker").count("message set aside") == before + 2 * SLOTS,
-        30,
+        60,
         "a line for each",
     )
     for job_id in [*busy, workshop.submit("add_task", numbers=[1])]:
@@ -153,7 +153,7 @@ def test_an_acknowledgement_that_is_refused_harms_nobody(
     workshop.wait_for(job_id, "running")
     broker.execute_command("ACL SETUSER", "default", "-zrem")
     try:
-        until(lambda: said in workshop.log("worker"), 30, "one line")
+        until(lambda: said in workshop.log("worker"), 60, "one line")
     finally:
         broker.execute_command("ACL SETUSER", "default", "+zrem")
     workshop.wait_for(job_id, "succeeded")
@@ -165,7 +165,7 @@ def test_an_acknowledgement_that_is_refused_harms_nobody(
 def test_a_message_of_a_job_that_is_gone_is_set_aside(workshop: House, broker: redis.Redis) -> None:
     gone = str(uuid.uuid4())
     broker.lpush("celery", json.dumps(message(headers("add_task", id=gone), [[gone], {}, {}])))
-    until(lambda: f"id '{gone}': It has no row." in workshop.log("worker"), 20, "one line")
+    until(lambda: f"id '{gone}': It has no row." in workshop.log("worker"), 60, "one line")
 
 
 @pytest.mark.parametrize("raw", [b"garbage", b"[1, 2]", b'{"body": 1}', b"\xff\xfe"])
@@ -174,5 +174,5 @@ def test_what_is_no_message_at_all_harms_nobody(
 ) -> None:
     broker.lpush("celery", raw)
     job_id = workshop.submit("add_task", numbers=[1])
-    assert workshop.wait_for(job_id, "succeeded", within_s=40)["attempt"] == 1
+    assert workshop.wait_for(job_id, "succeeded")["attempt"] == 1
     assert workshop.processes["worker"].poll() is None

@@ -58,4 +58,4 @@ def test_a_broker_that_accepts_and_never_answers_is_waited_for_less_than_a_secon
     assert answer.json() == NOBODY
     assert sum(waits) == pytest.approx(census.BOUND_S, abs=0.1)  # all that it ever waits
     assert census.REPLIES_WITHIN_S < census.BOUND_S < 1.0
-    assert took < 5.0
+    assert took < 30  # not the 60 of the broker

@@ -18,19 +18,20 @@ from tests.running import Stack, manage, until
 pytestmark = pytest.mark.stack
 NO_JOB = "00000000-0000-4000-8000-000000000000"
 PATHS = {"ws/jobs/?": "/ws/jobs/", "ws/jobs/{job_id}/?": f"/ws/jobs/{NO_JOB}/"}
-PASSWORD = "only-for-this-test-run"
+PATIENCE_S = 30
 
 
 def dial(stack: Stack, path: str, origin: str | None = None, **headers: str) -> ClientConnection:
     address = stack.base_url.replace("http", "ws", 1) + path
-    return connect(address, origin=origin, additional_headers=headers, proxy=None)  # type: ignore[arg-type]
+    patient = {"open_timeout": PATIENCE_S, "close_timeout": PATIENCE_S, "proxy": None}
+    return connect(address, origin=origin, additional_headers=headers, **patient)  # type: ignore[arg-type]
 
 
-def frame(socket: ClientConnection, within_s: float = 15) -> dict[str, Any]:
+def frame(socket: ClientConnection, within_s: float = PATIENCE_S) -> dict[str, Any]:
     return json.loads(socket.recv(timeout=within_s))  # type: ignore[no-any-return]
 
 
-def close_code(socket: ClientConnection, within_s: float = 15) -> int:
+def close_code(socket: ClientConnection, within_s: float = PATIENCE_S) -> int:
     """After whatever is still told."""
     try:
         while True:
@@ -272,7 +273,7 @@ def test_nobody_holds_more_than_so_many_sockets(stack: Stack) -> None:
         ]
     assert codes.count("4429") >= 1
     assert codes.count("snapshot") >= SOCKETS_PER_USER
-    until(lambda: outcome(stack, "/ws/jobs/", None, **bearer(key)) == 101, 20, "room again")
+    until(lambda: outcome(stack, "/ws/jobs/", None, **bearer(key)) == 101, 60, "room again")
 
 
 def _first_word(socket: ClientConnection) -> str:

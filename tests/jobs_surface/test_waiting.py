@@ -27,26 +27,26 @@ def test_it_answers_as_soon_as_the_job_is_another(stack: Stack, ann: str) -> Non
     job_id = submit(stack, ann)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(wait_for, stack, ann, job_id, 30)
-        until(waiting.running, 5, "the request is under way")
+        until(waiting.running, 30, "the request is under way")
         assert wait_for(stack, ann, job_id, 1)[0]["state"] == "queued"  # by then it waits
         cancel(stack, ann, job_id)
-        job, took = waiting.result(40)
+        job, took = waiting.result(60)
 
     assert job["state"] == "cancelled"
-    assert took < 15
+    assert took < 25  # of 30
 
 
 def test_without_a_change_it_answers_when_the_time_is_over(stack: Stack, ann: str) -> None:
     job, took = wait_for(stack, ann, submit(stack, ann), 2)
     assert job["state"] == "queued"
-    assert 2 <= took < 10
+    assert 2 <= took < 20
 
 
 def test_what_has_ended_is_answered_at_once(stack: Stack, ann: str) -> None:
     job_id = submit(stack, ann)
     cancel(stack, ann, job_id)
     _, took = wait_for(stack, ann, job_id, 30)
-    assert took < 10
+    assert took < 20
 
 
 def test_strangers_wait_for_nothing(stack: Stack, ann: str, bob: str) -> None:
@@ -54,19 +54,19 @@ def test_strangers_wait_for_nothing(stack: Stack, ann: str, bob: str) -> None:
     began = time.monotonic()
     assert httpx.get(address, timeout=60).status_code == 401
     assert httpx.get(address, headers=bearer(bob), timeout=60).status_code == 404
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
 
 
 def test_those_who_wait_hold_no_thread_and_others_are_answered(stack: Stack, ann: str) -> None:
     job_id = submit(stack, ann)
     before = web_threads(stack)
     with ThreadPoolExecutor(WAITERS) as pool:
-        waiting = [pool.submit(wait_for, stack, ann, job_id, 20) for _ in range(WAITERS)]
-        until(lambda: web_connections(stack) >= WAITERS, 20, "all have connected")
+        waiting = [pool.submit(wait_for, stack, ann, job_id, 30) for _ in range(WAITERS)]
+        until(lambda: web_connections(stack) >= WAITERS, 30, "all have connected")
         assert wait_for(stack, ann, job_id, 1)[0]["state"] == "queued"  # in the middle of them
         during = web_threads(stack)
         cancel(stack, ann, job_id)
-        states = {future.result(40)[0]["state"] for future in waiting}
+        states = {future.result(60)[0]["state"] for future in waiting}
 
     assert states == {"cancelled"}
     assert during - before < WAITERS / 2

@@ -63,7 +63,7 @@ async def asked(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await app(scope, receive, send)
     return sent
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,22 @@ PRODUCER = Path(__file__).with_name("producer.py")
 
 def produced(stack: Stack, *calls: Call) -> list[dict[str, Any]]:
     """What a plain producer, a process of its own, gets for these messages."""
+    return _sent(stack, calls)
+
+
+def only_sent(stack: Stack, *calls: Call) -> None:
+    """The same producer, which waits for no answer: a job that is under way gives it none."""
+    _sent(stack, calls, "--send-only")
+
+
+def _sent(stack: Stack, calls: Sequence[Call], *options: str) -> list[dict[str, Any]]:
     ended = subprocess.run(
-        [sys.executable, "-I", str(PRODUCER), *urls(stack.data_dir)],
+        [sys.executable, "-I", str(PRODUCER), *urls(stack.data_dir), *options],
         env=clean_environ(Path("/nowhere")),
         input=json.dumps([call if len(call) == 4 else (*call, None) for call in calls]),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         cwd="/",
         check=False,
     )
@@ -46,7 +56,7 @@ def api(data_dir: Path, base_url: str) -> httpx.Client:
     made = manage(data_dir, "create_api_key", "admin")
     assert made.returncode == 0, made.stderr
     headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-    return httpx.Client(base_url=f"{base_url}/api/v1", headers=headers, timeout=40)
+    return httpx.Client(base_url=f"{base_url}/api/v1", headers=headers, timeout=60)
 
 
 def job(stack: Stack, job_id: str, *, wait_s: int = 0) -> dict[str, Any]:
@@ -73,7 +83,7 @@ def submitted(stack: Stack, kind: str, params: dict[str, Any]) -> str:
     return job_id
 
 
-def finished(stack: Stack, job_id: str, within_s: float = 60) -> dict[str, Any]:
+def finished(stack: Stack, job_id: str, within_s: float = 150) -> dict[str, Any]:
     """The job once it has ended."""
     seen: list[dict[str, Any]] = []
 

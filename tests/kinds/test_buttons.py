@@ -11,6 +11,7 @@ from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
 from jobs import execution
+from jobs.errors import WrongParams
 from jobs.kinds import find
 from jobs.models import Job
 from jobs.services import submit
@@ -176,7 +177,7 @@ def test_rows_that_come_along_teach_a_model_that_has_none() -> None:
 
 def test_rows_that_are_damaged_are_told_by_the_job() -> None:
     version = tree_version()
-    services.store().path(version.samples_sha256).write_bytes(b"damaged")
+    services.store().backend.path(version.samples_sha256).write_bytes(b"damaged")
     job = submit(kind="retrain_model_task", params={"model": "plants"})
     assert execution.run(job, find(job.kind), worker="here:1")
     assert (job.state, job.error_code) == ("failed", "damaged_artifact")
@@ -242,3 +243,50 @@ def test_a_version_says_which_job_has_made_it(chief: Client) -> None:
     ModelVersion.objects.update(job_id=job.pk)
     link = reverse("admin:jobs_job_change", args=(job.pk,))
     assert f'href="{link}">retrain_model_task</a>' in chief.get(address).content.decode()
+
+
+def test_the_dialog_asks_by_how_much_the_new_version_has_to_win(chief: Client) -> None:
+    version = tree_version()
+    address = button(version, "retrain_model_task")
+    shown = chief.get(address).content.decode()
+    assert "Promote if better by" in shown
+    chief.post(address, {**SUBMITTED, "promote_if_better_by": "0.02"})
+    assert Job.objects.get().params["promote_if_better_by"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("margin", "said"),
+    [
+        ("-1", "greater than or equal to 0"),
+        ("-inf", "Enter a number."),
+        ("inf", "Enter a number."),
+        ("nan", "Enter a number."),
+        ("1e999", "Enter a number."),
+        ("much", "Enter a number."),
+    ],
+)
+def test_a_margin_that_makes_no_sense_is_said_beside_it(
+    chief: Client, margin: str, said: str
+) -> None:
+    address = button(tree_version(), "retrain_model_task")
+    refused = chief.post(address, {**SUBMITTED, "promote_if_better_by": margin})
+    assert said in refused.content.decode()
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("margin", [float("inf"), float("-inf"), float("nan")])
+def test_a_margin_that_is_not_finite_is_not_taken_for_none(margin: float) -> None:
+    tree_version()
+    with pytest.raises(WrongParams, match=r"promote_if_better_by|>= 0"):
+        submit(
+            kind="retrain_model_task", params={"model": "plants", "promote_if_better_by": margin}
+        )
+    assert not Job.objects.exists()
+
+
+def test_who_may_not_promote_is_not_asked_for_it() -> None:
+    version = tree_version()
+    allowed, address = clerk("retrain_registeredmodel"), button(version, "retrain_model_task")
+    assert "Promote if better by" not in allowed.get(address).content.decode()
+    allowed.post(address, {**SUBMITTED, "promote_if_better_by": "0.02"})
+    assert "promote_if_better_by" not in Job.objects.get().params

@@ -199,7 +199,8 @@ def test_a_model_nobody_knows_is_not_retrained() -> None:
         (Lesson([[1.0, 2.0]] * 20, [0, 1] * 10), "needs 4 values"),
         (Lesson([[1.0, 2.0, 3.0, 4.0]] * 4, [0, 1] * 2), "takes 10 rows"),
         (Lesson([[1.0, 2.0, 3.0, "four"]] * 20, [0, 1] * 10), "cannot be fitted"),
-        (Lesson([[1.0, 2.0, 3.0, None]] * 10 + [[1.0, 2.0, 3.0, "x"]] * 10, [0, 1] * 10), "mixes"),
+        (Lesson([[1.0, 2.0, 3.0, 4.0]] * 10 + [[1.0, 2.0, 3.0, "x"]] * 10, [0, 1] * 10), "mixes"),
+        (Lesson([[1.0, 2.0, 3.0, None]] * 10 + [[1.0, 2.0, 3.0, "x"]] * 10, [0, 1] * 10), "fitted"),
     ],
 )
 def test_rows_that_teach_nothing_are_refused_and_leave_nothing(wrong: Lesson, because: str) -> None:

@@ -12,8 +12,8 @@ from jobs.dispatch import rescue_orphans
 from jobs.kinds import find
 from jobs.models import Job
 from modelregistry import retraining
-from modelregistry.models import ModelVersion
-from modelregistry.tasks import CONVERT_STEPS, RETRAIN, Steps
+from modelregistry.models import RETRAIN, ModelVersion
+from modelregistry.tasks import CONVERT_STEPS, Steps
 from tests.jobs.rows import lose, queued, running
 from tests.modelregistry.trained import tree_version
 from tests.running import until

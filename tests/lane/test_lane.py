@@ -1,6 +1,7 @@
 """The data plane without any server: who may ask, what is answered, what is counted."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -114,6 +115,31 @@ async def test_a_cancelled_request_is_neither_run_nor_answered_but_counted() -> 
     assert runtime.batches == [1]
     assert house.meter.ended == [("/predict-async", False), ("/predict-async", True)]
     assert house.meter.in_flight == 0
+
+
+async def test_a_deadline_is_answered_while_the_model_runs_and_what_waited_never_runs() -> None:
+    runtime = Gated()
+    house = House(loaded(runtime, cost=dear()))
+    running = asyncio.ensure_future(house.ask({"features": [1, 2]}, request_timeout="2"))
+    await asyncio.to_thread(runtime.entered.wait, 30)
+    started = time.monotonic()
+    waiting = house.ask({"features": [3, 4]}, request_timeout="1.5")
+    outcomes = await asyncio.gather(running, waiting)
+    assert [answer["error"] for _, answer in outcomes] == ["DeadlineExceeded"] * 2
+    assert time.monotonic() - started < 2 + 5 * 0.25  # promised: at most 0.25 s late
+    runtime.gate.set()
+    status, answer = await house.ask({"features": [5, 6]}, request_timeout="30")
+    assert (status, answer["prediction"]) == (200, 22.0)
+    assert runtime.batches == [1, 1]
+    assert house.meter.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    "given", ["", "0", "0.0", "-1", "soon", "1e3", "nan", "inf", "1.", "9" * 10]
+)
+async def test_a_timeout_that_is_no_time_is_refused(given: str) -> None:
+    house = House(loaded(Doubling()))
+    assert (await house.ask({"features": [1, 2]}, request_timeout=given))[1]["error"] == "Malformed"
 
 
 @pytest.mark.parametrize(

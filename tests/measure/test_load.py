@@ -68,7 +68,7 @@ def test_headers_and_content_type_are_sent(server):
 
 def test_exactly_the_asked_number_is_in_flight():
     with serving(together=7) as seen:  # the server answers only when seven are there
-        report = outcome(f"{seen.url}/barrier", requests=70, concurrency=7, timeout_s=10)
+        report = outcome(f"{seen.url}/barrier", requests=70, concurrency=7, timeout_s=60)
     assert report.successful == 70
     assert seen.most_in_flight == 7
 

@@ -96,6 +96,26 @@ def test_a_version_shows_signature_proof_and_artifacts(chief: Client) -> None:
     assert "scikit-learn 1." in shown
 
 
+def test_a_version_shows_the_words_that_were_handed_in_with_it(chief: Client) -> None:
+    version = tree_version()
+    assert "Metadata none was handed in" in text(page(chief, detail(version)))
+    words = {"commit": "4711", "runs": [1, 2], "note": "<b>bold</b> é"}
+    for state in ("ready", "pending"):
+        ModelVersion.objects.update(metadata=words, state=state)
+        shown = page(chief, detail(version))
+        assert "commit 4711 runs [1, 2] note" in text(shown)
+        assert "&lt;b&gt;bold&lt;/b&gt; é" in shown
+
+
+def test_the_description_of_a_model_has_three_lines(chief: Client) -> None:
+    version = tree_version()
+    address = reverse("admin:modelregistry_registeredmodel_change", args=(version.model_id,))
+    field = re.search(r"<textarea[^>]*>", page(chief, address))
+    assert field is not None
+    assert 'name="description"' in field[0]
+    assert 'rows="3"' in field[0]
+
+
 def test_a_version_with_one_form_says_that_nothing_was_compared(chief: Client) -> None:
     shown = text(page(chief, detail(centroid_version())))
     assert "not compared" in shown
@@ -112,11 +132,15 @@ def test_why_there_is_no_onnx_form_is_said_in_plain_words_where_there_is_none(
 
 
 def test_a_version_says_how_many_rows_it_would_be_retrained_on(chief: Client) -> None:
-    assert "150, handed in with the version" in text(page(chief, detail(tree_version())))
-    kept = {None: "none were handed in", Rows.of(ROWS): "none: 150 were handed in without targets"}
+    shown = text(page(chief, detail(tree_version())))
+    assert "150 rows, handed in with their targets: a retraining learns from them." in shown
+    kept = {
+        None: "none were handed in: there is nothing to retrain on",
+        Rows.of(ROWS): "150 rows, handed in without targets: there is nothing to retrain on.",
+    }
     for rows, words in kept.items():
         version = services.register_version(model_name="plants", data=tree_file(), samples=rows)
-        assert f"Rows to retrain on {words}" in text(page(chief, detail(version)))
+        assert f"Sample rows {words}" in text(page(chief, detail(version)))
 
 
 def test_what_was_done_by_command_was_done_by_the_operator(chief: Client) -> None:
@@ -125,7 +149,7 @@ def test_what_was_done_by_command_was_done_by_the_operator(chief: Client) -> Non
     address = reverse("admin:modelregistry_registeredmodel_change", args=(version.model_id,))
     for where in (VERSIONS, HISTORY, detail(version)):
         assert text(page(chief, where)).count("the operator") == 1
-    assert text(page(chief, address)).count("the operator") == 2
+    assert text(page(chief, address)).count("the operator") == 3  # the chart says so, too
     assert "not measured: no rows were held out" in text(page(chief, detail(version)))
 
 

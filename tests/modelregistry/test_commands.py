@@ -137,6 +137,8 @@ def test_a_pickle_is_refused_with_the_two_lines(folder: Path, name: str) -> None
         (["convert_onnx", "--file", "tree.skops"], "--output"),
         (["convert_onnx", "--file", "tree.onnx", "--output", "o"], "came as ONNX"),
         (["convert_onnx", "--file", "tree.joblib", "--output", "o"], "pickle or joblib"),
+        (["convert_onnx", "--file", "tree.joblib", "--output", "o"], "add --trust-pickle"),
+        (["convert_onnx", "--file", "list.pkl", "--output", "o"], "whatever code it holds"),
         (
             ["convert_onnx", "--file", "list.pkl", "--output", "o", "--trust-pickle"],
             "no scikit-learn estimator",

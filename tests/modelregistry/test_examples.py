@@ -4,12 +4,13 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from modelregistry.examples.registering import register_examples
+from modelregistry.examples.registering import are_complete, register_examples
 from modelregistry.examples.training import churn_table, train_churn, train_diabetes, train_iris
 from modelregistry.formats.estimators import by_position
 from modelregistry.formats.opening import open_runtime
@@ -23,7 +24,9 @@ from tests.running import MANAGE, clean_environ, manage
 @pytest.mark.django_db
 @pytest.mark.database
 def test_the_examples_are_public_proven_and_live_and_a_second_time_changes_nothing() -> None:
+    assert not are_complete()
     register_examples()
+    assert are_complete()
     assert {live.model: live.visibility for live in Alias.objects.champions()} == {
         "churn": "public", "diabetes": "public", "iris": "public",
     }  # fmt: skip
@@ -34,6 +37,33 @@ def test_the_examples_are_public_proven_and_live_and_a_second_time_changes_nothi
     before = snapshot()
     register_examples()
     assert snapshot() == before
+
+
+def not_converted() -> None:
+    ModelVersion.objects.filter(model__name="iris").update(
+        state=ModelVersion.State.CONVERTING,
+        runtime=ModelVersion.Runtime.SKLEARN,
+        onnx_sha256="",
+    )
+
+
+def not_promoted() -> None:
+    Alias.objects.filter(model__name="iris").delete()
+    AliasChange.objects.filter(model__name="iris")._raw_delete(AliasChange.objects.db)
+
+
+@pytest.mark.django_db
+@pytest.mark.database
+@pytest.mark.parametrize("leave", [not_converted, not_promoted])
+def test_what_a_start_left_half_done_is_seen_and_done_by_the_next(
+    leave: Callable[[], None],
+) -> None:
+    register_examples()
+    leave()
+    assert not are_complete()
+    register_examples()
+    assert are_complete()
+    assert Alias.objects.filter(model__name="iris", version__number=1).exists()
 
 
 def snapshot() -> list[object]:
@@ -74,7 +104,7 @@ def test_the_iris_forest_answers_whole_numbers() -> None:
     assert {type(target) for target in trained.samples.targets} == {int}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_two_processes_at_once_make_each_example_once(tmp_path: Path) -> None:
     data_dir = tmp_path / "var"
     assert manage(data_dir, "migrate", "-v0").returncode == 0
@@ -86,7 +116,7 @@ def test_two_processes_at_once_make_each_example_once(tmp_path: Path) -> None:
         for _ in range(2)
     ]  # fmt: skip
     for process in running:
-        out, error = process.communicate(timeout=120)
+        out, error = process.communicate(timeout=300)
         assert process.returncode == 0, error
         assert len(out.splitlines()) == 3
     with sqlite3.connect(data_dir / "mlapi.sqlite3") as database:

@@ -8,8 +8,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
 from modelregistry import services
+from modelregistry.conversion.comparing import compare
+from modelregistry.conversion.differences import Answers
+from modelregistry.conversion.marking import Side
 from modelregistry.conversion.parity import SAMPLES as FROM_SAMPLES
-from modelregistry.conversion.parity import Answers, Side, compare
 from modelregistry.errors import RefusedFile
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.skops_format import save_estimator
@@ -31,6 +33,9 @@ def test_nan_in_a_csv_is_a_missing_number_and_the_example_says_null() -> None:
         model_name="gaps", data=save_estimator(model), samples=samples, create_missing=True
     )
     assert (version.state, version.input_example) == ("ready", {"a": None, "b": 1})
+    assert version.signature["missing"] == ["a", "b"]
+    shown = VersionSerializer(ModelVersion.objects.select_related("model").get()).data
+    assert shown["signature"]["missing"] == ["a", "b"]
 
 
 def test_nan_in_rows_made_by_a_program_is_kept_as_null() -> None:

@@ -87,7 +87,7 @@ def test_a_version_of_an_archived_model_is_refused() -> None:
 
 def test_a_version_whose_file_was_altered_is_refused() -> None:
     version = tree_version("damaged", depth=3)
-    path = services.store().path(version.onnx_sha256)
+    path = services.store().backend.path(version.onnx_sha256)
     whole = path.read_bytes()
     path.write_bytes(b"something else")
     try:

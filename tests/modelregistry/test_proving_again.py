@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from modelregistry import services
 from modelregistry.errors import DamagedArtifact
 from modelregistry.models import ModelVersion
-from modelregistry.tasks import ConvertParams, run_convert
+from modelregistry.tasks.converting import ConvertParams, run_convert
 from tests.modelregistry.trained import tree_version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 @contextmanager
 def overwritten(sha256: str) -> Iterator[None]:
-    path = services.store().path(sha256)
+    path = services.store().backend.path(sha256)
     whole = path.read_bytes()
     path.write_bytes(b"garbage")
     try:

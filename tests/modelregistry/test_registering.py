@@ -44,7 +44,8 @@ def test_a_registered_file_is_ready_with_all_its_facts() -> None:
     assert (version.number, version.state, version.runtime) == (1, "ready", "onnx")
     assert version.classes == [0, 1, 2]
     assert version.parity["status"] == "match"
-    assert [part["name"] for part in version.parity["sets"]] == ["samples", "held-out"]
+    sets = [(part["name"], part["decides"]) for part in version.parity["sets"]]
+    assert sets == [("samples", True), ("held-out", True), ("generated", False)]
     assert version.metrics["accuracy"] > 0.9
     assert version.input_example == [5.1, 3.5, 1.4, 0.2]
     assert version.created_by == actor
@@ -95,7 +96,7 @@ def test_named_sample_columns_make_the_example_an_object() -> None:
     [
         (b"\x80\x04K\x01.", "pickle or joblib"),
         (b"", "empty"),
-        (b"PK\x03\x04rubbish", "without a skops schema"),
+        (b"PK\x03\x04rubbish", "archive is damaged"),
     ],
 )
 def test_a_refused_file_leaves_no_trace(data: bytes, said: str) -> None:

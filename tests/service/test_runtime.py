@@ -75,7 +75,7 @@ def test_a_version_whose_file_is_damaged_leaves_the_last_good_one_serving(
     runtime: ModelRuntime, first: ModelVersion
 ) -> None:
     second = registered(2)
-    path = services.store().path(second.onnx_sha256)
+    path = services.store().backend.path(second.onnx_sha256)
     good = path.read_bytes()
     services.promote(version=second)
     path.write_bytes(good[:-1])
@@ -90,7 +90,7 @@ def test_a_version_whose_file_is_damaged_leaves_the_last_good_one_serving(
 def test_a_model_that_was_never_loadable_is_not_ready_but_known(runtime: ModelRuntime) -> None:
     version = registered(1)
     services.promote(version=version)
-    services.store().path(version.onnx_sha256).unlink()
+    services.store().backend.path(version.onnx_sha256).unlink()
     runtime.read()
     with pytest.raises(NotReady):
         runtime.engine.live("flowers")
@@ -110,7 +110,7 @@ def test_going_back_to_the_champion_before_needs_no_file(
     services.promote(version=registered(2))
     runtime.read()
     services.promote(version=first)
-    services.store().path(first.onnx_sha256).unlink()
+    services.store().backend.path(first.onnx_sha256).unlink()
     runtime.read()
     assert live(runtime) == 1
 

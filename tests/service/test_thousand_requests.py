@@ -1,7 +1,10 @@
 """What the tutorial's own load does to us: 1,000 requests, 50 in flight, all right."""
 
 import asyncio
+import json
 import statistics
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,6 +14,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 
 pytestmark = pytest.mark.stack
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,35 @@ async def test_a_thousand_rows_through_onnx_get_the_forests_answers(stack, flowe
 
 async def test_callers_of_the_batched_route_are_batched(stack, flowers) -> None:
     rows, _ = flowers
-    bodies = [{"features": row} for row in rows[:640]]
-    got = await answers(stack.base_url, "/predict-batched", bodies, 32)
+    async with callers(stack.base_url, 32) as connected:
+        got = []
+        for start in range(0, 640, 32):
+            for (_, writer), row in zip(connected, rows[start : start + 32], strict=True):
+                writer.write(request("/predict-batched", {"features": row}))
+            got += [await answer_on(reader) for reader, _ in connected]
     assert statistics.median(answer["batch_size"] for answer in got) > 1
+
+
+@asynccontextmanager
+async def callers(base_url: str, count: int) -> AsyncIterator[list[Connection]]:
+    """Connections on which nothing costs a client time: what is written is on its way at once."""
+    where = urlsplit(base_url)
+    made = [await asyncio.open_connection(where.hostname, where.port) for _ in range(count)]
+    yield made
+    for _, writer in made:
+        writer.close()
+        await writer.wait_closed()
+
+
+def request(path: str, body: dict) -> bytes:
+    content = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+async def answer_on(reader: asyncio.StreamReader) -> dict:
+    """The JSON of the next answer, which must be a 200."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    assert head.startswith("http/1.1 200"), head
+    length = next(line for line in head.splitlines() if line.startswith("content-length"))
+    return json.loads(await reader.readexactly(int(length.split(":")[1])))

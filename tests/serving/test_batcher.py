@@ -1,50 +1,17 @@
 """The batcher's laws, one by one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from modelregistry.formats.runtime import RowsRefused
-from predictions.serving.batcher import Batcher, Policy
 from predictions.serving.calls import Answer, Call
 from predictions.serving.cost import Cost
+from predictions.serving.engine import run_unbatched
 from predictions.serving.errors import InferenceFailed, NotFinite, Overloaded
 from tests.serving.models import CHEAP, Doubling, Gated, Picky, Poisonable, dear
-
-EXECUTOR = ThreadPoolExecutor(2)
-
-
-def batcher(runtime: Doubling, cost: Cost = CHEAP, **policy: float) -> Batcher:
-    return Batcher(runtime, ["value"], policy=Policy(**policy), cost=cost, executor=EXECUTOR)  # type: ignore[arg-type]
-
-
-def submit(queue: Batcher, rows: list[list[float]]) -> tuple[Call, "asyncio.Future[Answer]"]:
-    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-    def deliver(outcome: Answer | Exception) -> None:
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
-
-    call = Call({"X": rows}, len(rows), deliver)
-    queue.submit(call)
-    return call, future
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(30):
-            await scenario()
-
-    asyncio.run(bounded())
-
-
-def values(answer: Answer) -> list[float]:
-    return answer.values(0)
+from tests.serving.submitting import batcher, run, submit, values
 
 
 def test_callers_that_arrive_together_share_one_run() -> None:
@@ -175,7 +142,7 @@ def test_a_row_the_model_refuses_fails_its_own_caller_and_no_neighbour() -> None
         queue = batcher(Picky())
         fates = [submit(queue, [[row, 0]])[1] for row in (1, 666, 2)]
         outcomes = await asyncio.gather(*fates, return_exceptions=True)
-        assert isinstance(outcomes[1], RowsRefused)
+        assert [type(outcome) for outcome in outcomes] == [Answer, RowsRefused, Answer]
         assert [values(outcomes[0]), values(outcomes[2])] == [[2.0], [4.0]]
 
     run(scenario)
@@ -265,18 +232,37 @@ def test_a_model_that_returns_too_few_rows_fails_instead_of_mixing_callers_up() 
     run(scenario)
 
 
-def test_a_model_that_ends_its_thread_fails_its_batch_and_no_later_one() -> None:
+@pytest.mark.parametrize("end", [SystemExit, asyncio.CancelledError, GeneratorExit])
+@pytest.mark.parametrize("cost", [CHEAP, dear()], ids=["in the loop's thread", "in another"])
+def test_whatever_a_model_raises_fails_its_batch_and_no_later_one(
+    cost: Cost, end: type[BaseException]
+) -> None:
     class Ending(Doubling):
         def run(self, inputs, outputs):  # type: ignore[no-untyped-def]
             if inputs["X"][0, 0] == 666:
-                raise SystemExit
+                raise end
             return super().run(inputs, outputs)
 
     async def scenario() -> None:
-        queue = batcher(Ending(), dear())
+        queue = batcher(Ending(), cost)
         with pytest.raises(InferenceFailed):
             await submit(queue, [[666, 0]])[1]
         assert values(await submit(queue, [[5, 0]])[1]) == [10.0]
+
+    run(scenario)
+
+
+def test_slices_that_cannot_be_joined_fail_their_caller() -> None:
+    class Changing(Doubling):
+        def run(self, inputs, outputs):  # type: ignore[no-untyped-def]
+            tensors = super().run(inputs, outputs)
+            return (
+                [tensor.reshape(-1, 1) for tensor in tensors] if len(self.batches) > 1 else tensors
+            )
+
+    async def scenario() -> None:
+        with pytest.raises(InferenceFailed):
+            await submit(batcher(Changing(), max_batch_rows=4), [[1, 1]] * 8)[1]
 
     run(scenario)
 
@@ -295,3 +281,12 @@ def test_an_answer_that_is_not_finite_is_its_own_callers_alone() -> None:
             values(await infinite)
 
     run(scenario)
+
+
+def test_nor_does_it_end_a_thread_of_djangos() -> None:
+    class Ending(Doubling):
+        def run(self, inputs, outputs):  # type: ignore[no-untyped-def]
+            raise SystemExit
+
+    with pytest.raises(InferenceFailed):
+        run_unbatched(Ending(), {"X": [[1, 1]]}, ["value"])

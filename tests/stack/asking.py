@@ -49,7 +49,7 @@ def asking(base_url: str, clients: int = 3) -> Iterator[Asked]:
 
 def _ask_until(over: threading.Event, base_url: str, asked: Asked) -> None:
     while not over.wait(0.02):
-        client = connection(base_url, timeout=15)
+        client = connection(base_url, timeout=60)  # longer than anything may take to come back
         try:
             client.connect()
             port = client.sock.getsockname()[1]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -35,7 +36,13 @@ class Flower:
     password: str
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, auth=("mlapi", self.password), timeout=20)
+        return httpx.Client(base_url=self.url, auth=("mlapi", self.password))
+
+
+def workers(client: httpx.Client) -> dict[str, dict[str, Any]]:
+    """What it says of those that answered it in its time, by their names."""
+    answer = client.get("/api/workers", params={"refresh": True})
+    return dict(answer.json()) if answer.status_code == 200 else {}
 
 
 @contextmanager
@@ -67,7 +74,7 @@ def flowering(stack: Stack, log_path: Path) -> Iterator[Flower]:
 def answers(url: str, process: "subprocess.Popen[bytes]") -> bool:
     assert process.poll() is None
     try:
-        return httpx.get(f"{url}/healthcheck", timeout=2).status_code == 200
+        return httpx.get(f"{url}/healthcheck", timeout=10).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -82,8 +89,8 @@ def test_it_lists_the_worker_and_the_tasks_of_all_kinds(flower: Flower) -> None:
     with flower.client() as client:
 
         def registered() -> set[str]:
-            workers = client.get("/api/workers", params={"refresh": True}).json()
-            return {task for worker in workers.values() for task in worker.get("registered", [])}
+            found = workers(client).values()
+            return {task for worker in found for task in worker.get("registered", [])}
 
         until(lambda: registered() >= KINDS, 60, "all kinds listed")
         until(lambda: "celery@" in client.get("/workers").text, 60, "the worker's heartbeat shown")
@@ -94,8 +101,8 @@ def test_it_knows_how_the_worker_is_doing(flower: Flower) -> None:
     with flower.client() as client:
 
         def told() -> list[object]:
-            workers = client.get("/api/workers", params={"refresh": True}).json().values()
-            return [worker.get("stats", {}).get("broker") for worker in workers]
+            found = workers(client).values()
+            return [worker.get("stats", {}).get("broker") for worker in found]
 
         until(lambda: any(told()), 60, "the worker's own figures")
 
@@ -129,7 +136,8 @@ def test_nobody_looks_without_the_password(flower: Flower, path: str) -> None:
 
 def test_it_only_shows(flower: Flower) -> None:
     with flower.client() as client:
-        worker = next(iter(client.get("/api/workers", params={"refresh": True}).json()))
+        until(lambda: workers(client), 60, "a worker that could be shut down")
+        worker = next(iter(client.get("/api/workers").json()))
         for path in (
             f"/api/worker/shutdown/{worker}",
             f"/api/worker/pool/grow/{worker}?n=1",

@@ -1,13 +1,13 @@
 """What dies again and again: the stack ends where it would answer nothing, else it is tried on."""
 
 import signal
-from pathlib import Path
 
 import httpx
 import pytest
 
 from mlapi.child import Process
 from mlapi.supervisor import GIVE_UP_AFTER, LONGEST_DELAY_S, Member
+from tests.conftest import Install
 from tests.running import running, until
 
 ROW = {"features": [5.1, 3.5, 1.4, 0.2]}
@@ -43,9 +43,9 @@ def test_what_nothing_is_answered_without_is_hopeless_though_it_was_ready() -> N
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(300)
-def test_a_worker_that_cannot_start_beside_a_hung_broker_ends_nothing(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as stack:
+@pytest.mark.timeout(600)
+def test_a_worker_that_cannot_start_beside_a_hung_broker_ends_nothing(install: Install) -> None:
+    with running(install("hung")) as stack:
         broker = stack.child("valkey-server")
         broker.suspend()
         stack.child("-m", "celery", "worker").send_signal(signal.SIGKILL)
@@ -55,9 +55,9 @@ def test_a_worker_that_cannot_start_beside_a_hung_broker_ends_nothing(tmp_path: 
             statuses.add(httpx.post(f"{stack.base_url}/predict-async", json=ROW).status_code)
             return stack.log.count("starting it again") > GIVE_UP_AFTER
 
-        until(given_up_before, 120, "more deaths than used to end it")
+        until(given_up_before, 240, "more deaths than used to end it")
         broker.resume()
         answer = httpx.post(f"{stack.base_url}/predict/async", json=ROW).json()
         task = f"{stack.base_url}/task/{answer['task_id']}"
-        until(lambda: httpx.get(task).json()["status"] == "completed", 90, "a worker is back")
+        until(lambda: httpx.get(task).json()["status"] == "completed", 180, "a worker is back")
         assert statuses == {200}

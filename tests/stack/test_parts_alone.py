@@ -4,13 +4,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 from celery import Celery
 
 from mlapi.env import read_environment
+from tests.conftest import Install
 from tests.running import BASE_DIR, clean_environ, manage, running, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -24,7 +24,7 @@ def celery(data_dir: Path, *words: str, **extra: str) -> "subprocess.CompletedPr
         env=clean_environ(data_dir, **extra),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
 
@@ -41,7 +41,7 @@ def by_hand(log_path: Path, env: dict[str, str], *words: str) -> Iterator[Path]:
             yield log_path
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 @pytest.mark.parametrize("part", [("worker", "-l", "info"), ("beat",)], ids=lambda p: p[0])
@@ -70,24 +70,28 @@ def test_dispatch_without_a_broker_says_what_to_start(tmp_path: Path) -> None:
     assert len(ended.stderr.strip().splitlines()) == 1
 
 
-def test_worker_and_beat_by_hand_join_a_stack_without_worker(tmp_path: Path) -> None:
-    with running(tmp_path / "var", "--no-worker") as stack:
+def test_worker_and_beat_by_hand_join_a_stack_without_worker(
+    tmp_path: Path, install: Install
+) -> None:
+    with running(install("joined"), "--no-worker") as stack:
         broker = Celery(broker=read_environment(stack.environment).broker_url, set_as_current=False)
         with (
             by_hand(tmp_path / "worker.log", stack.environment, "worker", "-l", "info"),
             by_hand(tmp_path / "beat.log", stack.environment, "beat") as beat_log,
         ):
-            until(lambda: broker.control.ping(timeout=0.5, limit=1), 30, "the worker's answer")
-            schedule = partial(stack.data_dir.glob, "celerybeat-schedule*")
-            until(lambda: any(schedule()), 30, f"beat's schedule\n{beat_log.read_text()}")
+            until(lambda: broker.control.ping(timeout=0.5, limit=1), 90, "the worker's answer")
+            until(lambda: "JobScheduler" in beat_log.read_text(), 90, "beat's own words")
     assert list(BASE_DIR.glob("celerybeat*")) == []
 
 
-def test_a_part_without_migrated_tables_says_what_to_run(tmp_path: Path) -> None:
-    with running(tmp_path / "var", "--no-worker") as stack:
+@pytest.mark.parametrize("part", ["worker", "beat"])
+def test_a_part_without_migrated_tables_says_what_to_run(
+    tmp_path: Path, install: Install, part: str
+) -> None:
+    with running(install("tables"), "--no-worker") as stack:
         sqlite = {"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}
         production = {"DJANGO_SECRET_KEY": "k" * 60, "DJANGO_ALLOWED_HOSTS": "localhost"}
-        ended = celery(stack.data_dir, "worker", **sqlite, **production)
+        ended = celery(stack.data_dir, part, **sqlite, **production)
     assert ended.returncode == 2
     assert "run `manage.py migrate`" in ended.stderr
     assert "Traceback" not in ended.stderr

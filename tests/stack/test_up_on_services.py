@@ -30,15 +30,20 @@ def test_it_runs_without_a_model_and_serves_the_first_one(
     with running(data_dir, **services) as stack:
         assert "there is no model iris to serve yet" in stack.log
         assert not any(p.name().startswith("valkey") for p in stack.tree())
-        waiting = httpx.get(f"{stack.base_url}/readyz")
-        assert (waiting.status_code, waiting.json()["waiting_for"]) == (503, ["default model"])
-        registered = manage(data_dir, "register_examples", within_s=100, **services)
+        told = 503, ["default model"]
+        until(lambda: not_ready_yet(stack) == told, 30, "all but the model")
+        registered = manage(data_dir, "register_examples", within_s=180, **services)
         assert registered.returncode == 0, registered
-        until(stack.is_ready, 20, "the model served")
-        assert predicted(stack) == 200
+        until(stack.is_ready, 60, "the model served")
+        until(lambda: {predicted(stack) for _ in range(8)} == {200}, 30, "by every process")
     with running(data_dir, **services) as again:
         assert "there is no model" not in again.log
         assert predicted(again) == 200
+
+
+def not_ready_yet(stack: Stack) -> tuple[int, list[str] | None]:
+    answer = httpx.get(f"{stack.base_url}/readyz")
+    return answer.status_code, answer.json().get("waiting_for")
 
 
 def predicted(stack: Stack) -> int:

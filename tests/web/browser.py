@@ -1,13 +1,26 @@
-"""A browser that notices: console errors, page errors, failed requests, strangers' addresses."""
+"""A browser that notices: console errors, page errors, failed requests, strangers' addresses.
+
+What a page has asked for and the visitor did not wait for, because the next page was asked for
+meanwhile, is cut off by the browser itself: leaving is no fault of the page that was left.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, StorageState
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Frame,
+    Page,
+    Request,
+    Response,
+    StorageState,
+)
 
 OURS = frozenset({"127.0.0.1", "localhost"})
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
+CUT_OFF = "net::ERR_ABORTED"  # by the browser, or by the page itself
 LIGHT, DARK = "light", "dark"
 WIDE, PHONE = 1280, 390
 LOOKS = [(LIGHT, WIDE), (LIGHT, PHONE), (DARK, WIDE), (DARK, PHONE)]
@@ -21,6 +34,9 @@ class Visitor:
     base_url: str
     look: str
     faults: list[str] = field(default_factory=list)
+    _under_way: set[Request] = field(default_factory=set)  # by the page that is shown
+    _left: set[Request] = field(default_factory=set)  # by a page that is being left, or was
+    _leaving: bool = False  # from asking for the next page until it is there
 
     def visit(self, path: str) -> None:
         self.page.goto(self.base_url + path, wait_until="networkidle")
@@ -50,8 +66,10 @@ class Visitor:
     def watch(self) -> None:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
-        self.page.on("requestfailed", lambda r: self.faults.append(f"failed: {r.url} {r.failure}"))
         self.page.on("request", self._request)
+        self.page.on("requestfinished", self._finished)
+        self.page.on("requestfailed", self._failed)
+        self.page.on("framenavigated", self._arrived)
         self.page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
@@ -62,6 +80,28 @@ class Visitor:
         parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob") and parts.hostname not in OURS:
             self.faults.append(f"asked a stranger: {request.url}")
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
+            self._leaving = True
+            self._left |= self._under_way
+            self._under_way.clear()
+        elif self._leaving:
+            self._left.add(request)
+        else:
+            self._under_way.add(request)
+
+    def _finished(self, request: Request) -> None:
+        self._under_way.discard(request)
+
+    def _failed(self, request: Request) -> None:
+        self._under_way.discard(request)
+        if request.is_navigation_request():  # the page stays
+            self._leaving = False
+        if request not in self._left or request.failure != CUT_OFF:
+            self.faults.append(f"failed: {request.url} {request.failure}")
+
+    def _arrived(self, frame: Frame) -> None:
+        if frame == self.page.main_frame:
+            self._leaving = False
 
     def _response(self, response: Response) -> None:
         if response.status >= 400:
@@ -83,7 +123,7 @@ def visitor(
         storage_state=storage_state,
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     new = Visitor(context.new_page(), base_url, f"{scheme}-{width}")
     new.watch()
     return new

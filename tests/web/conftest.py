@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, StorageState, sync_playwright
+from playwright.sync_api import Browser, StorageState, expect, sync_playwright
 
 from tests.running import Stack, manage
 from tests.web.browser import Visitor, visitor
@@ -18,6 +18,7 @@ FLAGS = (
     "--disable-background-networking",
 )
 NewVisitor = Callable[..., Visitor]
+expect.set_options(timeout=30_000)  # of a busy machine; what holds is not waited for
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,10 @@ def new_visitor(browser: Browser, stack: Stack) -> Iterator[NewVisitor]:
         return made[-1]
 
     yield new
+    faults = [list(one.faults) for one in made]  # what closing cuts off is none
     for one in made:
         one.page.context.close()
-    assert [one.faults for one in made] == [[] for _ in made]
+    assert faults == [[] for _ in made]
 
 
 @pytest.fixture(scope="session")

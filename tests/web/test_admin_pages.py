@@ -1,6 +1,7 @@
 """The admin as staff see it: front page, models, versions, users, raw results."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.web.browser import LOOKS
 from tests.web.conftest import NewVisitor
@@ -9,6 +10,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack]
 PAGES = {
     "models": "/admin/modelregistry/registeredmodel/",
     "versions": "/admin/modelregistry/modelversion/",
+    "schedules": "/admin/modelregistry/scheduledretraining/",
+    "schedule-add": "/admin/modelregistry/scheduledretraining/add/",
     "keys": "/admin/mlapi/apikey/",
     "key-add": "/admin/mlapi/apikey/add/",
     "users": "/admin/auth/user/",
@@ -29,7 +32,7 @@ def test_the_login_page_asks_for_name_and_password(
 
     visitor.picture("login")
     assert visitor.overflow() == 0
-    assert visitor.page.get_by_label("Username").is_visible()
+    expect(visitor.page.get_by_label("Username")).to_be_visible()
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
@@ -45,7 +48,7 @@ def test_the_front_page_shows_the_service_and_its_models(
     for name in ("iris", "diabetes", "churn"):
         line = models.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
         assert "version 1, ONNX Runtime" in " ".join(line.inner_text().split())
-        assert line.get_by_text("answering").is_visible()
+        expect(line.get_by_text("answering")).to_be_visible()
     checks = page.get_by_label("State of the service").inner_text().split("\n")
     assert [text for text in checks if "answers" in text] != []
     assert page.locator(".mlapi-lost").count() == 0

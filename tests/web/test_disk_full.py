@@ -1,5 +1,7 @@
 """A disk without room is told by its own status, whatever the database calls it."""
 
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
@@ -24,3 +26,10 @@ def test_postgresqls_codes_are_understood(cause: type[Exception], status: int) -
     error = OperationalError("server said something")
     error.__cause__ = cause()
     assert problem_of(error, "id").status == status
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)]
+)
+def test_files_say_it_by_number(number: int, status: int) -> None:
+    assert problem_of(OSError(number, os.strerror(number)), "id").status == status

@@ -1,6 +1,7 @@
 """The API's documentation page: complete, usable, and without a request to anybody else."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.web.browser import LOOKS
 from tests.web.conftest import NewVisitor
@@ -22,7 +23,7 @@ def test_it_lists_the_routes_in_every_light_and_width(
     for path in ("/predict-async", "/api/v1/models/{name}/predict", "/readyz"):
         # Swagger UI puts a zero-width space where a long path may break.
         shown = visitor.page.locator(f'.opblock-summary-path[data-path="{path}"]')
-        assert shown.is_visible(), path
+        expect(shown, path).to_be_visible()
 
 
 def test_a_route_can_be_tried_there(new_visitor: NewVisitor) -> None:
@@ -39,4 +40,5 @@ def test_a_route_can_be_tried_there(new_visitor: NewVisitor) -> None:
     answer.get_by_text("asynchronous").wait_for()
 
     visitor.picture("docs-tried")
-    assert route.locator(".live-responses-table .response-col_status").last.inner_text() == "200"
+    status = route.locator(".live-responses-table .response-col_status").last
+    expect(status).to_have_text("200", use_inner_text=True)

@@ -1,5 +1,7 @@
 """Jobs in the admin as staff watch them: list and page follow by themselves."""
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -14,8 +16,8 @@ from tests.web.watching import (
     ROW,
     WITHIN_MS,
     cancel,
-    keep_busy,
     live,
+    nobody_at_work,
     row_of,
     state_in,
     submit,
@@ -60,18 +62,14 @@ def test_the_list_follows_a_prediction_and_a_retraining_without_a_reload(
     live(page)
     page.evaluate("window.untouched = true")
 
-    busy = keep_busy(stack, key)
-    for job_id in busy:
-        state_in(row_of(page, job_id), "running")
-    answer = httpx.post(f"{stack.base_url}/predict/async", json=ROW)
-    prediction = str(answer.json()["task_id"])
-    retraining = submit(stack, key, "retrain_model_task", long_lesson())
-    for job_id in (prediction, retraining):
-        page.evaluate(REMEMBER_STATES, job_id)
-        state_in(row_of(page, job_id), "queued")
-    visitor.picture("jobs-queued")
-    for job_id in busy:
-        cancel(stack, key, job_id)
+    with nobody_at_work(stack):
+        answer = httpx.post(f"{stack.base_url}/predict/async", json=ROW)
+        prediction = str(answer.json()["task_id"])
+        retraining = submit(stack, key, "retrain_model_task", long_lesson())
+        for job_id in (prediction, retraining):
+            page.evaluate(REMEMBER_STATES, job_id)
+            state_in(row_of(page, job_id), "queued")
+        visitor.picture("jobs-queued")
     state_in(row_of(page, retraining), "running")
     visitor.picture("jobs-running")
     for job_id in (prediction, retraining):
@@ -84,7 +82,7 @@ def test_the_list_follows_a_prediction_and_a_retraining_without_a_reload(
         ["queued", "running", "succeeded"],
         ["queued", "succeeded"],  # it ran for less time than there is between two frames
     )
-    assert row_of(page, retraining).get_by_role("link", name="diabetes").is_visible()
+    expect(row_of(page, retraining).get_by_role("link", name="diabetes")).to_be_visible()
 
 
 @pytest.mark.timeout(240)
@@ -93,28 +91,26 @@ def test_a_jobs_page_follows_progress_log_and_result_without_a_reload(
 ) -> None:
     visitor = new_admin()
     page = visitor.page
-    busy = keep_busy(stack, key)
-    job_id = submit(stack, key, "retrain_model_task", {"model": "diabetes"})
-    visitor.visit(f"{LIST}{job_id}/change/")
-    live(page)
-    page.evaluate("window.untouched = true")
-    page.evaluate(REMEMBER_STATES, job_id)
+    with nobody_at_work(stack):
+        job_id = submit(stack, key, "retrain_model_task", {"model": "diabetes"})
+        visitor.visit(f"{LIST}{job_id}/change/")
+        live(page)
+        page.evaluate("window.untouched = true")
+        page.evaluate(REMEMBER_STATES, job_id)
 
-    for other in busy:
-        cancel(stack, key, other)
     expect(page.locator("#job .jobs-progress span")).to_contain_text("of", timeout=WITHIN_MS)
     visitor.picture("job-running")
     state_in(page.locator("#job"), "succeeded")
-    expect(page.get_by_role("region", name="Result")).to_contain_text('"version"')
+    expect(page.get_by_role("region", name="Result")).to_contain_text("held-out rows")
     visitor.picture("job-succeeded")
 
     log = page.locator("#job-log li")
-    assert log.filter(has_text="Step 1").count() == 1
-    assert log.last.inner_text().endswith("Succeeded.")
+    expect(log.filter(has_text="Step 1")).to_have_count(1)
+    expect(log.last).to_have_text(re.compile(r"Succeeded\.$"), use_inner_text=True)
     sequence = [int(text) for text in log.evaluate_all("lines => lines.map(l => l.dataset.seq)")]
     assert sequence == sorted(set(sequence))
     assert states_of(page, job_id)[-1] == "succeeded"
-    assert page.locator("#jobs-announcer").inner_text() == "This job is succeeded now."
+    expect(page.locator("#jobs-announcer")).to_have_text("This job is succeeded now.")
     assert page.evaluate("window.untouched") is True
 
 
@@ -231,7 +227,7 @@ def test_the_keyboard_cancels_and_retries(new_admin: NewVisitor, stack: Stack, k
     page.wait_for_url(lambda url: job_id not in url)
     state_in(page.locator("#job"), "succeeded")
 
-    assert page.get_by_role("link", name=job_id).is_visible()
+    expect(page.get_by_role("link", name=job_id)).to_be_visible()
 
 
 def test_an_empty_list_fills_by_itself(new_admin: NewVisitor, stack: Stack, key: str) -> None:

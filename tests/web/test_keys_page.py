@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.running import Stack, until
 from tests.web.conftest import NewVisitor
@@ -39,4 +40,4 @@ def test_a_key_is_made_shown_once_used_and_revoked(new_admin: NewVisitor, stack:
     page.get_by_text("They stop working within a second").wait_for()
     visitor.picture("key-revoked")
     until(lambda: status_with(stack, key) == 401, 5, "the revoked key is refused")
-    assert "revoked" in row.inner_text().lower()
+    expect(row).to_contain_text("revoked", ignore_case=True)

@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from mlapi.examples import GROUPS
 from tests.running import Stack
@@ -46,7 +47,7 @@ def test_it_reads_well_in_every_light_and_width(
     visitor.picture("landing")
     assert visitor.overflow() == 0
     assert visitor.page.evaluate(LEAST_CONTRAST) >= 4.5
-    assert visitor.page.get_by_role("heading", level=1).is_visible()
+    expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def test_it_shows_every_example_with_this_servers_address(
@@ -85,7 +86,7 @@ def test_the_keyboard_copies_a_request(new_visitor: NewVisitor, stack: Stack) ->
     assert outline >= 2
     copied = visitor.page.evaluate("navigator.clipboard.readText()")
     assert copied == EXAMPLES[0].command(stack.base_url)
-    assert visitor.page.get_by_role("status").text_content() == "Request to /predict-sync copied"
+    expect(visitor.page.get_by_role("status")).to_have_text("Request to /predict-sync copied")
 
 
 def test_tab_goes_through_the_page_in_reading_order(new_visitor: NewVisitor) -> None:

@@ -11,22 +11,28 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.running import BASE_DIR, Stack, running
+from tests.conftest import Install
+from tests.modelregistry.trained import ROWS, TARGETS, tree_file
+from tests.running import BASE_DIR, Stack, running, until
 from tests.web.browser import SCREENSHOTS, Visitor, visitor
 from tests.web.conftest import ADMIN, PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(900)]
 DOCS = BASE_DIR / "docs"
 SHOWN = re.findall(r"\(images/([\w-]+)\.png\)", (DOCS / "staff.md").read_text())
 PATIENCE_MS = 90_000
 LARGEST = 150_000
+MODELS = "/admin/modelregistry/registeredmodel/"
+VERSIONS = "/admin/modelregistry/modelversion/"
+SCHEDULE = "/admin/modelregistry/scheduledretraining/add/"
+COLUMNS = "sepal_length,sepal_width,petal_length,petal_width,species"
 
 
 @pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def own_stack(install: Install) -> Iterator[Stack]:
     """The tour promotes a version: others count on the first one."""
     first_admin = {"DJANGO_SUPERUSER_USERNAME": ADMIN, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    with running(tmp_path_factory.mktemp("tour") / "var", **first_admin) as started:
+    with running(install("tour"), **first_admin) as started:
         yield started
 
 
@@ -65,8 +71,52 @@ def ends_well(page: Page) -> None:
     expect(page.get_by_role("region", name="Result")).to_be_visible()
 
 
-def test_the_tour(ada: Visitor, own_stack: Stack) -> None:
-    page, taken = ada.page, []  # type: ignore[var-annotated]
+def fill_in(page: Page, folder: Path) -> None:
+    """The form that hands in a model, with a file and rows."""
+    model, rows = folder / "flowers.skops", folder / "flowers.csv"
+    model.write_bytes(tree_file())
+    lines = [f"{','.join(map(str, row))},{kind}" for row, kind in zip(ROWS, TARGETS, strict=True)]
+    rows.write_text("\n".join([COLUMNS, *lines]))
+    page.get_by_label("Model", exact=True).fill("flowers")
+    page.get_by_label("Model file").set_input_files(model)
+    page.get_by_label("Sample rows").set_input_files(rows)
+    page.get_by_label("Target column").fill("species")
+
+
+def to_model(visitor: Visitor, name: str) -> None:
+    visitor.visit(MODELS)
+    visitor.page.get_by_role("link", name=name, exact=True).click()
+    visitor.page.wait_for_url("**/registeredmodel/*/change/")
+
+
+def to_version(visitor: Visitor, name: str) -> None:
+    visitor.visit(VERSIONS)
+    visitor.page.get_by_role("link", name=name).click()
+    visitor.page.wait_for_url("**/modelversion/*/change/")
+
+
+def drawn(page: Page) -> None:
+    """Every plot there is."""
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('canvas.chart')].every(c => Chart.getChart(c))"
+    )
+
+
+def test_the_tour(ada: Visitor, own_stack: Stack, tmp_path: Path) -> None:
+    taken: list[str] = []
+    from_the_front_to_a_new_version(ada, taken)
+    look_at_versions(ada, taken)
+    promote_and_roll_back(ada, own_stack)
+    hand_in(ada, tmp_path, taken)
+    to_model(ada, "iris")
+    expect(ada.page.get_by_role("region", name="Champion over time")).to_contain_text("rollback")
+    picture(ada.page, "tour-champion", taken)
+    schedule_and_load(ada, taken)
+    assert taken == SHOWN
+
+
+def from_the_front_to_a_new_version(ada: Visitor, taken: list[str]) -> None:
+    page = ada.page
     ada.visit("/admin/")
     page.get_by_label("Username").fill(ADMIN)
     page.get_by_label("Password").fill(PASSWORD)
@@ -83,16 +133,59 @@ def test_the_tour(ada: Visitor, own_stack: Stack) -> None:
     ends_well(page)
     picture(page, "tour-retrained", taken)
 
-    ada.visit("/admin/modelregistry/modelversion/")
-    page.get_by_role("link", name="iris:2").click()
-    page.wait_for_url("**/modelversion/*/change/")
-    picture(page, "tour-version", taken)
-    press(page, "Promote", {"Reason": "measured as good, on newer rows"})
-    expect(page.locator("body")).to_contain_text("iris:2 serves", timeout=PATIENCE_MS)
-    assert predicted_by(own_stack) == 2
 
-    ada.visit("/admin/modelregistry/registeredmodel/")
-    page.get_by_role("link", name="iris", exact=True).click()
+def look_at_versions(ada: Visitor, taken: list[str]) -> None:
+    page = ada.page
+    to_version(ada, "iris:2")
+    picture(page, "tour-version", taken)
+
+    to_version(ada, "diabetes:1")
+    page.get_by_role("link", name="The whole report").click()
+    page.wait_for_url("**/modelversion/*/report/")
+    picture(page, "tour-parity", taken)
+
+    to_model(ada, "iris")
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("button", name="Compare their answers").click()
+    page.wait_for_url("**/admin/jobs/job/*/change/")
+    ends_well(page)
+    drawn(page)
+    picture(page, "tour-compare", taken)
+
+
+def promote_and_roll_back(ada: Visitor, stack: Stack) -> None:
+    to_version(ada, "iris:2")
+    press(ada.page, "Promote", {"Reason": "measured as good, on newer rows"})
+    expect(ada.page.locator("body")).to_contain_text("iris:2 serves", timeout=PATIENCE_MS)
+    until(lambda: predicted_by(stack) == 2, 30, "the promoted version answers")
+
+    to_model(ada, "iris")
+    press(ada.page, "Roll back", {"Reason": "it errs on large flowers"})
+    expect(ada.page.locator("body")).to_contain_text("iris:1 serves again", timeout=PATIENCE_MS)
+    until(lambda: predicted_by(stack) == 1, 30, "the version before answers again")
+
+
+def hand_in(ada: Visitor, folder: Path, taken: list[str]) -> None:
+    page = ada.page
+    ada.visit(f"{MODELS}hand-in/")
+    fill_in(page, folder)
+    picture(page, "tour-hand-in", taken)
+    page.get_by_role("button", name="Hand in").click()
+    page.wait_for_url("**/modelversion/*/change/")
+    expect(page.locator("#version-announcer")).to_have_attribute(
+        "data-state", "ready", timeout=PATIENCE_MS
+    )
+
+
+def schedule_and_load(ada: Visitor, taken: list[str]) -> None:
+    page = ada.page
+    ada.visit(SCHEDULE)
+    page.get_by_label("Model").select_option("iris")
+    page.get_by_label("Every").fill("7")
+    page.get_by_label("Promote if better by").fill("0.01")
+    picture(page, "tour-schedule", taken)
+
+    to_model(ada, "iris")
     press(page, "Load test")
     follow_the_job(page)
     ends_well(page)
@@ -100,7 +193,6 @@ def test_the_tour(ada: Visitor, own_stack: Stack) -> None:
 
     ada.visit("/admin/jobs/job/")
     picture(page, "tour-jobs", taken)
-    assert taken == SHOWN
 
 
 def predicted_by(stack: Stack) -> int:

@@ -1,6 +1,7 @@
 """Jobs for tests of live pages, and what of them is seen there."""
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 from playwright.sync_api import Locator, Page, expect
@@ -9,7 +10,6 @@ from tests.running import Stack
 
 LIST = "/admin/jobs/job/"
 NEVER = "2100-01-01T00:00:00Z"
-SLOTS = len(os.sched_getaffinity(0))  # of the stack's worker
 WITHIN_MS = 60_000
 ROW = {"features": [5.1, 3.5, 1.4, 0.2]}
 
@@ -31,10 +31,15 @@ def cancel(stack: Stack, key: str, job_id: str) -> None:
     assert answer.status_code in (202, 409), answer.text
 
 
-def keep_busy(stack: Stack, key: str) -> list[str]:
-    """Load tests on every slot of the worker, so that what comes next is seen waiting."""
-    params = {"model": "iris", "requests": 100_000, "concurrency": 1}
-    return [submit(stack, key, "load_test_task", params) for _ in range(SLOTS)]
+@contextmanager
+def nobody_at_work(stack: Stack) -> Iterator[None]:
+    """The worker stands still meanwhile, so that what comes is seen waiting."""
+    worker = stack.child("-m", "celery", "worker")
+    worker.suspend()
+    try:
+        yield
+    finally:
+        worker.resume()
 
 
 def row_of(page: Page, job_id: str) -> Locator:

@@ -68,7 +68,7 @@ def flower(credentials: str, address: str, port: int) -> Iterator["subprocess.Po
     tie = [sys.executable, "-IS", str(Path(lifeline.__file__)), signal.SIGKILL.name]
     words = [*CELERY, "flower", f"--address={address}", f"--port={port}", "--read_only=true"]
     child = subprocess.Popen(
-        [*tie, str(os.getpid()), *words],
+        [*tie, str(os.getpid()), "0", *words],
         cwd=BASE_DIR,  # Celery finds the app by its package's name
         env={**os.environ, "FLOWER_BASIC_AUTH": credentials},
         start_new_session=True,

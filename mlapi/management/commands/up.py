@@ -116,11 +116,14 @@ def bring_up(
     startup.migrate()
     startup.release_database()
     import_module("mlapi.asgi")  # uvicorn would restart workers that cannot import it for ever
-    parts = [stack.web(environment, env, listening), *stack.background(env, worker=wanted.worker)]
+    parts = [
+        stack.web(environment, env, listening),
+        *stack.background(environment, env, worker=wanted.worker),
+    ]
     console.say(f"starting {', '.join(part.name for part in parts)}")
     supervisor.start(*parts)
-    if environment.embedded:
-        console.say("checking the example models; the first start trains them")
+    if environment.embedded and not startup.examples_are_complete():
+        console.say("training the example models")
         supervisor.run_once(stack.examples(env), within_s=EXAMPLES_WITHIN_S)
     supervisor.wait_ready(START_WITHIN_S)
     wait_for_default_model(environment, supervisor, console)

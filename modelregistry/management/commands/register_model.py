@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from modelregistry import services
 from modelregistry.management.printing import (
+    library_lines,
     read_file,
     read_rows,
     summary_line,
@@ -25,20 +26,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--samples",
             type=Path,
-            help="CSV rows to prove the conversion on; kept, as a retraining learns from them",
+            help=(
+                "rows to prove the conversion on, in CSV, JSON lines or Parquet; kept, as a "
+                "retraining learns from them"
+            ),
         )
         parser.add_argument(
             "--target",
-            help="the column of the CSV with the expected answers; needed to retrain the model",
+            help="the column of those rows with the expected answers; needed to retrain the model",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
         with told_once():
-            version = services.register_version(
+            version = services.register_file(
                 model_name=options["model"],
                 data=read_file(options["file"]),
                 samples=read_rows(options["samples"], target=options["target"]),
-                create_missing=True,
             )
             self.stdout.write(summary_line(version))
             if version.reason:
@@ -46,3 +49,5 @@ class Command(BaseCommand):
             if options["promote"]:
                 services.promote(version=version, reason="registered with --promote")
                 self.stdout.write(f"{version} serves now.")
+        for line in library_lines(version):
+            self.stderr.write(line)

@@ -1,7 +1,15 @@
 """Rows made from what an estimator learned lie where it learned."""
 
 import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    RandomForestRegressor,
+    StackingRegressor,
+    VotingRegressor,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
@@ -32,6 +40,24 @@ def test_a_trees_thresholds_are_crossed() -> None:
     model = DecisionTreeRegressor(max_depth=3).fit(SIZES, SIZES[:, 0])
     rows = generated_rows(model, ("size",))
     assert len(np.unique(model.apply(rows.matrix()))) == model.get_n_leaves()
+
+
+FOREST = RandomForestRegressor(3, random_state=0)
+BOOSTED = GradientBoostingRegressor(n_estimators=3, random_state=0)
+MEMBERS = [("forest", FOREST), ("boosted", BOOSTED), ("line", LinearRegression())]
+
+
+@pytest.mark.parametrize(
+    "ensemble",
+    [FOREST, BOOSTED, VotingRegressor(MEMBERS), StackingRegressor(MEMBERS, cv=2)],
+    ids=lambda ensemble: type(ensemble).__name__,
+)
+def test_thresholds_are_known_of_ensembles_and_of_ensembles_of_them(
+    ensemble: BaseEstimator,
+) -> None:
+    model = ensemble.fit(SIZES, SIZES[:, 0])
+    drawn = generated_rows(model, ("size",)).matrix()
+    assert 50 < drawn.min() < drawn.max() < 350
 
 
 def test_the_same_seed_makes_the_same_rows() -> None:

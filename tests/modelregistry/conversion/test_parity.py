@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from modelregistry.conversion.parity import (
-    HELDOUT,
-    SAMPLES,
-    Answers,
-    ParityReport,
-    Side,
-    compare,
-)
+from modelregistry.conversion.beside import with_edges
+from modelregistry.conversion.comparing import compare
+from modelregistry.conversion.differences import Answers
+from modelregistry.conversion.edges import Edge
+from modelregistry.conversion.marking import Side
+from modelregistry.conversion.parity import HELDOUT, SAMPLES, ParityReport
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.signature import Tensor
 
@@ -143,14 +141,31 @@ def test_the_largest_difference_is_of_all_rows_those_on_thresholds_too() -> None
     assert found.notes[0].endswith("there the answers differ by up to 4,000")
 
 
-def test_labels_that_flip_on_a_threshold_without_any_score_are_told_too() -> None:
-    def labels(at: float) -> Side:
-        return Side(lambda rows: {"label": (rows.matrix()[:, 0] > at).astype(np.int64)})
+def labels(at: float) -> Side:
+    return Side(lambda rows: {"label": (rows.matrix()[:, 0] > at).astype(np.int64)})
 
+
+def test_a_label_that_flips_on_a_threshold_blocks_on_rows_that_decide() -> None:
     rows = Rows.of(np.array([[0.3, 1.0], [0.7, 1.0]]))
     found = report(labels(0.7), labels(np.nextafter(0.7, 0)), rows)
-    assert (found.status, found.label_mismatches, found.on_threshold) == ("match", 0, 1)
-    assert found.notes[0].endswith("there the labels differ")
+    assert (found.status, found.label_mismatches, found.on_threshold) == ("mismatch", 1, 0)
+    assert found.labels_on_threshold == 1
+    assert found.notes == ()
+
+
+def test_a_label_that_flips_on_a_threshold_is_told_of_rows_that_do_not_decide() -> None:
+    rows = Rows.of(np.array([[0.3, 1.0], [0.7, 1.0]]))
+    exact, moved = labels(0.7), labels(np.nextafter(0.7, 0))
+    decided = report(exact, moved, Rows.of(np.array([[0.3, 1.0]])))
+    found = with_edges(decided, exact, moved, [Edge("on its thresholds", rows)])
+    assert (found.status, found.label_mismatches) == ("match", 0)
+    beside = found.sets[-1]
+    assert (beside.decides, beside.label_mismatches, beside.on_threshold) == (False, 0, 1)
+    (note,) = found.notes
+    assert note == (
+        "1 of 2 generated rows lies within one float32 step of a split of the model: there the "
+        "labels differ"
+    )
 
 
 def test_a_threshold_that_moved_further_than_a_step_blocks() -> None:

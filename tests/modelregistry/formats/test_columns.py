@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modelregistry.formats.estimators import by_position, column_names
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.runtime import FormatError
+from modelregistry.formats.signature import Signature, TensorSpec
 
 TABLE = np.array([[1.0, "a"], [2.0, "b"], [3.0, "a"], [4.0, "b"]], dtype=object)
 
@@ -61,11 +63,35 @@ def test_rows_keep_numbers_and_text_apart() -> None:
     assert rows.matrix().tolist() == TABLE.tolist()
 
 
-def test_a_missing_number_is_not_a_number_and_missing_text_is_refused() -> None:
+def test_what_is_missing_is_not_a_number_among_numbers_and_among_texts() -> None:
     numbers = Rows(columns=("a",), values=((1.0,), (None,)))
     assert np.isnan(numbers.matrix()[1, 0])
-    with pytest.raises(FormatError, match="mixes text"):
-        Rows(columns=("a",), values=(("x",), (None,))).matrix()
+    texts = Rows(columns=("a", "b"), values=(("x", 1), (None, None)))
+    assert texts.textual == (True, False)
+    assert texts.matrix()[0].tolist() == ["x", 1.0]
+    assert all(np.isnan(value) for value in texts.matrix()[1])
+
+
+def test_a_column_of_texts_and_numbers_is_refused() -> None:
+    with pytest.raises(FormatError, match="mixes text with numbers"):
+        Rows(columns=("a",), values=(("x",), (1.0,))).matrix()
+
+
+def test_onnx_is_given_no_missing_text() -> None:
+    spec = TensorSpec(name="kind", datatype="BYTES", shape=(-1, 1))
+    signature = Signature(inputs=(spec,), outputs=(spec,), columns=("kind",))
+    rows = Rows(columns=("kind",), values=(("x",), (float("nan"),)))
+    with pytest.raises(FormatError, match="no missing texts, and column kind has some"):
+        rows.tensors(signature)
+
+
+def test_a_column_that_is_given_alone_stays_alone() -> None:
+    """A text vectoriser is given the texts of one column, an encoder a table of one column."""
+    texts = np.array([[1.0, "a dog"], [2.0, "a car"]] * 5, dtype=object)
+    words = ColumnTransformer([("words", CountVectorizer(), 1), ("size", "passthrough", [0])])
+    model = make_pipeline(words, LogisticRegression()).fit(texts, [0, 1] * 5)
+    before = model.predict_proba(texts)
+    assert np.array_equal(by_position(model).predict_proba(texts), before)
 
 
 def test_rows_of_unequal_length_are_refused() -> None:

@@ -73,6 +73,16 @@ def with_field(nodes: np.ndarray, field: str, value: int) -> np.ndarray:
     return changed
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [DistanceMetric.get_metric("haversine"), DistanceMetric.get_metric("seuclidean", V=np.ones(1))],
+)
+def test_a_metric_of_rows_of_another_width_is_refused(metric: DistanceMetric) -> None:
+    model = KNeighborsRegressor(algorithm="ball_tree").fit(ROWS, LABELS)
+    tamper(model._tree, len(model._tree.__getstate__()) - 2, metric)
+    refuse(model)
+
+
 def test_a_metric_with_too_few_weights_is_refused() -> None:
     weights = {"w": np.ones(3)}
     model = KNeighborsRegressor(algorithm="ball_tree", p=3, metric_params=weights)

@@ -33,7 +33,7 @@ print(*[name for name in sys.argv[1:] if name in sys.modules])
 def run(program: str, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=110,
         cwd=Path(__file__).parents[3],
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "mlapi.settings"},
     )  # fmt: skip

@@ -1,0 +1,81 @@
+"""What all kinds of work on models tell of it: steps, versions, and the page a job is about."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from jobs.errors import WrongParams
+from jobs.kinds import Subject, Work
+from modelregistry.errors import ArchivedModel, UnknownModel, UnknownVersion
+from modelregistry.models import ModelVersion, RegisteredModel
+
+PROOF = (
+    "status", "rows", "label_mismatches", "ties", "on_threshold", "max_abs_diff", "threshold_diff",
+)  # fmt: skip
+
+
+class ArchivedSubject(ArchivedModel, WrongParams):
+    """For who submits a job a wrong parameter like any other; for REST, an archived model."""
+
+
+class Steps:
+    """Tells the row of a job, and its log, which of its named steps begins."""
+
+    def __init__(self, work: Work, names: Sequence[str]) -> None:
+        self._work = work
+        self._names = names
+        self._begun = -1
+
+    def __call__(self, name: str) -> None:
+        """A step that is made once more, in double precision, is told as the work goes on."""
+        place = max(self._names.index(name), self._begun)
+        self._work.progress(place, len(self._names), self._names[place])
+        if place > self._begun:
+            self._begun = place
+            self._work.log(f"Step {place + 1} of {len(self._names)}: {name}.")
+
+
+def version_facts(version: ModelVersion) -> dict[str, object]:
+    return {
+        "model": version.model.name,
+        "version": version.number,
+        "state": version.state,
+        "runtime": version.runtime,
+        "parity": proof_of(version.parity),
+        "reason": version.reason,
+    }
+
+
+def proof_of(report: dict[str, Any]) -> dict[str, Any]:
+    """What the API says of a version's parity; the whole report is the version's."""
+    return {name: report[name] for name in PROOF if name in report}  # old ones have fewer
+
+
+def owner_of(work: Work) -> User | None:
+    return None if work.owner_id is None else User.objects.filter(pk=work.owner_id).first()
+
+
+def model_page(model: RegisteredModel) -> Subject:
+    return Subject(model.name, "admin:modelregistry_registeredmodel_change", str(model.pk))
+
+
+def version_page(version: ModelVersion) -> Subject:
+    return Subject(str(version), "admin:modelregistry_modelversion_change", str(version.pk))
+
+
+@contextmanager
+def named_or_wrong() -> Iterator[None]:
+    """A job on what nobody knows, or that is over, is refused before there is a row.
+
+    Raises WrongParams, ArchivedSubject.
+    """
+    try:
+        yield
+    except UnknownModel as error:
+        raise WrongParams("There is no model of this name.") from error
+    except UnknownVersion as error:
+        raise WrongParams("The model has no such version.") from error
+    except ArchivedModel as error:
+        raise ArchivedSubject(str(error)) from error

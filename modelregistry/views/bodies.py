@@ -1,0 +1,115 @@
+"""What the registry's routes take, decoded strictly; the same for the API's documentation."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from django.http import QueryDict
+from msgspec import UNSET, Meta, UnsetType
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from jobs.errors import WrongParams
+from jobs.kinds import fault_of
+from modelregistry.conversion.options import HIGHEST_OPSET, LADDER, LOWEST_OPSET, Options
+from modelregistry.models import RegisteredModel
+
+Text = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")]  # databases keep no NUL
+Visibility = Literal["public", "signed-in"]
+Tolerance = Annotated[float, Meta(ge=0, le=1)]
+Mismatches = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Body = TypeVar("Body", bound="Strict")
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class NewModel(Strict, frozen=True, kw_only=True):
+    name: str
+    description: Text = ""
+    visibility: Visibility = "signed-in"
+
+
+class ModelChange(Strict, frozen=True, kw_only=True):
+    """What is not named stays as it is."""
+
+    description: Text | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
+    tolerance: Tolerance | UnsetType = UNSET
+    allowed_mismatches: Mismatches | UnsetType = UNSET
+
+    def changes(self) -> dict[str, object]:
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+class AliasMove(Strict, frozen=True, kw_only=True):
+    version: Annotated[int, Meta(ge=1, le=999_999_999)]
+    reason: Text = ""
+
+
+class Rollback(Strict, frozen=True, kw_only=True):
+    reason: Text = ""
+
+
+class Conversion(Strict, frozen=True, kw_only=True):
+    options: Options | None = None
+
+
+def read_body(request: Request, body: type[Body]) -> Body:
+    """No body at all is an empty one. Raises WrongParams."""
+    given: Any = request.data
+    if isinstance(given, QueryDict):  # what an empty body under a form's type comes to
+        given = given.dict()
+    try:
+        return msgspec.convert(given, body)
+    except msgspec.ValidationError as error:
+        raise WrongParams(f"This body does not fit: {_words(error, body)}.") from None
+
+
+def _words(error: msgspec.ValidationError, body: type[Strict]) -> str:
+    what, _, where = str(error).partition(" - at ")
+    if "matching regex" in what:
+        return f"a text holds a NUL character at {where}"
+    if what.startswith("Object contains unknown field") and where:
+        return f"there is a name too many at {where}"
+    return fault_of(error, body)
+
+
+class NewModelSerializer(serializers.Serializer[object]):
+    name = serializers.CharField(max_length=64)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
+
+
+class ModelChangeSerializer(serializers.Serializer[object]):
+    """What is not named stays as it is."""
+
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
+    tolerance = serializers.FloatField(required=False, min_value=0, max_value=1)
+    allowed_mismatches = serializers.IntegerField(required=False, min_value=0)
+
+
+class ReasonSerializer(serializers.Serializer[object]):
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=10_000, help_text="kept in the history"
+    )
+
+
+class AliasMoveSerializer(ReasonSerializer):
+    version = serializers.IntegerField(min_value=1)
+
+
+class OptionsSerializer(serializers.Serializer[object]):
+    dtypes = serializers.ListField(
+        child=serializers.ChoiceField(LADDER),
+        required=False,
+        help_text="the precisions that are tried, in this order",
+    )
+    opset = serializers.IntegerField(
+        required=False, allow_null=True, min_value=LOWEST_OPSET, max_value=HIGHEST_OPSET
+    )
+
+
+class ConversionSerializer(serializers.Serializer[object]):
+    options = OptionsSerializer(required=False, allow_null=True)

@@ -1,0 +1,87 @@
+"""Models in REST: list, make, read, change, archive."""
+
+import re
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.views.api import user_of
+from jobs.views.paging import StrictCursors
+from modelregistry import permissions, services
+from modelregistry.models import RegisteredModel
+from modelregistry.models.names import NAME
+from modelregistry.serializers import ModelDetailSerializer, ModelSerializer
+from modelregistry.views.bodies import (
+    ModelChange,
+    ModelChangeSerializer,
+    NewModel,
+    NewModelSerializer,
+    read_body,
+)
+from modelregistry.views.permissions import CHANGING
+
+
+class ByName(StrictCursors):
+    ordering = "name"
+    page_size = 100
+
+    def is_place(self, text: str) -> bool:
+        return re.match(NAME, text) is not None
+
+
+class ModelList(ListAPIView[RegisteredModel]):
+    """The models that are not archived, by name."""
+
+    needs = {"POST": permissions.ADD_MODEL}
+    permission_classes = CHANGING
+    queryset = RegisteredModel.objects.filter(archived_at=None).with_champion()
+    serializer_class = ModelSerializer
+    pagination_class = ByName
+
+    @extend_schema(request=NewModelSerializer, responses={201: ModelDetailSerializer})
+    def post(self, request: Request) -> Response:
+        """A model without versions; what it does is said by its first one."""
+        wanted = read_body(request, NewModel)
+        model = services.create_model(
+            name=wanted.name,
+            task="",
+            description=wanted.description,
+            visibility=wanted.visibility,
+        )
+        where = f"{reverse('model-detail', args=(model.name,))}/"
+        return Response(_shown(model.name), status=201, headers={"Location": where})
+
+
+class ModelDetail(RetrieveAPIView[RegisteredModel]):
+    """One model, with its aliases."""
+
+    needs = {
+        "PATCH": permissions.CHANGE_MODEL,
+        "DELETE": permissions.ARCHIVE_MODEL,
+    }
+    permission_classes = CHANGING
+    queryset = RegisteredModel.objects.with_champion().prefetch_related("aliases__version")
+    serializer_class = ModelDetailSerializer
+
+    def get_object(self) -> RegisteredModel:
+        return self.get_queryset().named(self.kwargs["name"])  # type: ignore[attr-defined,no-any-return]
+
+    @extend_schema(request=ModelChangeSerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        """Change what is said of it: who may ask it, and its parity budget."""
+        changes = read_body(request, ModelChange).changes()
+        services.change_model(name=name, changes=changes)
+        return Response(_shown(name))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        """Archive it: it is listed no more and takes no versions. Not while it serves."""
+        services.archive(name=name, actor=user_of(request))
+        return Response(status=204)
+
+
+def _shown(name: str) -> object:
+    return ModelDetailSerializer(RegisteredModel.objects.with_champion().named(name)).data

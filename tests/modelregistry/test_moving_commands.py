@@ -1,0 +1,58 @@
+"""promote_model and rollback_model: what they print, and one line for every fault."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from modelregistry.models import Alias, AliasChange
+from tests.modelregistry.trained import tree_version
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words: str) -> str:
+    out = StringIO()
+    call_command(*words, stdout=out)
+    return out.getvalue()
+
+
+def test_an_alias_is_moved_by_name() -> None:
+    tree_version()
+    said = run("promote_model", "plants:1", "--alias", "challenger", "--reason", "a trial")
+    assert said == "plants@challenger points to version 1 now.\n"
+    assert Alias.objects.get().name == "challenger"
+    assert AliasChange.objects.get().reason == "a trial"
+
+
+def test_a_rollback_says_what_serves_and_what_did() -> None:
+    for depth in (1, 2):
+        version = tree_version(depth=depth)
+        assert run("promote_model", str(version)) == f"{version} serves now.\n"
+    said = run("rollback_model", "plants", "--reason", "it drifts")
+    assert said == "plants:1 serves again; before, plants:2 did.\n"
+    assert AliasChange.objects.first().reason == "it drifts"  # type: ignore[union-attr]
+
+
+def test_what_it_prints_is_not_logged_beside_it(caplog: pytest.LogCaptureFixture) -> None:
+    for depth in (1, 2):
+        run("promote_model", str(tree_version(depth=depth)))
+    caplog.clear()
+    run("rollback_model", "plants")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rollback_model"], "NAME"),
+        (["rollback_model", "zebra"], "There is no model zebra."),
+        (["rollback_model", "plants"], "The model plants has had no champion yet."),
+        (["promote_model", "plants:1", "--alias", "7"], "An alias has"),
+    ],
+)
+def test_every_fault_is_one_clear_line(words: list[str], said: str) -> None:
+    tree_version()
+    with pytest.raises(CommandError) as refused:
+        run(*words)
+    assert said in str(refused.value)
