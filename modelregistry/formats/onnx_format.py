@@ -1,8 +1,11 @@
 """ONNX models in memory: the only file that knows ONNX Runtime."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread, get_ident
+from time import clock_gettime, pthread_getcpuclockid
 
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
@@ -41,6 +44,7 @@ UNLOADABLE = (
 )
 UNRUNNABLE = (*UNLOADABLE, ValueError)
 MOST_VALUES = 100_000  # of one row in one input
+LOOKS_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,59 @@ class OnnxRuntime:
     classes: tuple[ClassLabel, ...] | None
 
     def run(self, inputs: Mapping[str, Tensor], outputs: Sequence[str]) -> list[Tensor]:
+        return self._run(inputs, outputs, None)
+
+    def run_within(
+        self, cpu_s: float, inputs: Mapping[str, Tensor], outputs: Sequence[str]
+    ) -> list[Tensor]:
+        """The same for a model that may never come to an end; raises TimeoutError when it has taken
+        `cpu_s` seconds of this thread's computing. Of a session with one thread.
+        """
+        options = ort.RunOptions()
+        with _ended_after(cpu_s, options) as ended:
+            try:
+                return self._run(inputs, outputs, options)
+            except FormatError as error:
+                if ended.is_set():
+                    raise TimeoutError from error
+                raise
+
+    def _run(
+        self,
+        inputs: Mapping[str, Tensor],
+        outputs: Sequence[str],
+        options: ort.RunOptions | None,
+    ) -> list[Tensor]:
         try:
-            answers: list[Tensor] = self.session.run(outputs, inputs)
+            answers: list[Tensor] = self.session.run(outputs, inputs, options)
         except UNRUNNABLE as error:
             if UNKNOWN_CATEGORY in str(error):
                 raise RowsRefused from error
             raise FormatError(f"ONNX Runtime cannot run it: {_plain(error)}") from error
         return answers
+
+
+@contextmanager
+def _ended_after(cpu_s: float, options: ort.RunOptions) -> Iterator[Event]:
+    """A run with these options ends once this thread has computed for so long; then it is set."""
+    clock = pthread_getcpuclockid(get_ident())
+    until = clock_gettime(clock) + cpu_s
+    over, ended = Event(), Event()
+
+    def watch() -> None:
+        while not over.wait(LOOKS_EVERY_S):
+            if clock_gettime(clock) > until:
+                ended.set()
+                options.terminate = True
+                return
+
+    watcher = Thread(target=watch, name="ends a run", daemon=True)
+    watcher.start()
+    try:
+        yield ended
+    finally:
+        over.set()
+        watcher.join()
 
 
 def open_onnx(

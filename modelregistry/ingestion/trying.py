@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from typing import TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 
 from modelregistry.conversion.parity import GENERATED, HELDOUT, SAMPLES
 from modelregistry.errors import RefusedFile
@@ -10,10 +11,14 @@ from modelregistry.formats.estimators import Estimator, answer, output_names
 from modelregistry.formats.onnx_format import OnnxRuntime
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.runtime import FormatError, RowsRefused
+from modelregistry.formats.signature import Tensor
+from modelregistry.ingestion.alone import dependent_output, varied_rows
 
 log = logging.getLogger(__name__)
 
 Ask: TypeAlias = Callable[[Rows], object]
+ROWS_CPU_S: Final = 5.0  # for a few rows: what needs longer serves nobody
+SAMPLES_CPU_S: Final = 120.0  # for all of them, which may be a million
 # What estimators and runtimes raise for rows they do not take, and when they are damaged.
 REFUSALS = (
     RowsRefused,
@@ -33,26 +38,55 @@ def try_estimator(estimator: Estimator, rows: Rows, rows_from: str) -> None:
 
 
 def try_onnx(runtime: OnnxRuntime, samples: Rows | None) -> None:
-    """All samples, one row alone, two together. Raises RefusedFile, and FormatError where it fails
-    on a row of zeros; that it refuses such a row says nothing, as a strict encoder does.
+    """All samples, one row alone, two together, and each of some rows alone and among the others.
+
+    Raises RefusedFile, and FormatError where it fails on a row of zeros; that it refuses such a
+    row, or one that was made, says nothing: a strict encoder does.
     """
     columns, blank = runtime.signature.columns, tuple(runtime.signature.blank_row())
     if samples is not None:
-        _try(lambda some: _run(runtime, some), samples, SAMPLES)
+        _try(partial(_run, runtime, cpu_s=SAMPLES_CPU_S), samples, SAMPLES)
+        try:
+            _refuse_dependent(runtime, samples)
+        except REFUSALS as error:
+            raise RefusedFile(
+                "The model answers its sample rows together, not one alone."
+            ) from error
     row = samples.values[0] if samples else blank
     try:
         for count in (1, 2):
             _run(runtime, Rows(columns=columns, values=(row,) * count))
     except RowsRefused:
         log.info("an ONNX model refuses a row of zeros and empty texts")
+    try:
+        _refuse_dependent(runtime, varied_rows(runtime.signature))
+    except REFUSALS as error:
+        log.info("an ONNX model refuses rows of all sorts of values: %s", error)
 
 
-def _run(runtime: OnnxRuntime, rows: Rows) -> None:
+def _refuse_dependent(runtime: OnnxRuntime, rows: Rows) -> None:
+    """Raises RefusedFile, and what the model raises for these rows."""
+    name = dependent_output(partial(_run, runtime), rows, runtime.signature.outputs)
+    if name is not None:
+        raise RefusedFile(
+            f"The model's output {name} for a row changes with the rows beside it. Rows of "
+            "different callers are answered together: each row must be answered by itself."
+        )
+
+
+def _run(runtime: OnnxRuntime, rows: Rows, *, cpu_s: float = ROWS_CPU_S) -> list[Tensor]:
     names = [spec.name for spec in runtime.signature.outputs]
-    answers = runtime.run(rows.tensors(runtime.signature), names)
+    try:
+        answers = runtime.run_within(cpu_s, rows.tensors(runtime.signature), names)
+    except TimeoutError as error:
+        raise RefusedFile(
+            f"The model needs more than {cpu_s:g} seconds of computing to answer "
+            f"{'a row' if len(rows) == 1 else f'{len(rows):,} rows'}."
+        ) from error
     for name, found in zip(names, answers, strict=True):
         if found.shape[:1] != (len(rows),):
             raise RefusedFile(f"The model's output {name} does not have one entry for every row.")
+    return answers
 
 
 def _try(ask: Ask, rows: Rows, rows_from: str) -> None:
