@@ -71,7 +71,7 @@ def _as_served(path: str) -> str:
 def _completed(item: Document, operation: Operation, section: str) -> Document:
     """An operation: what DRF has described, if anything, and all that it cannot know."""
     path = operation.path
-    details: Document = item.get(operation.method, {"responses": {}, **_name_parameter(path)})
+    details: Document = item.get(operation.method, {"responses": {}, **_path_parameters(path)})
     details |= {"operationId": operation.name, "summary": operation.summary, "tags": [section]}
     if operation.request:
         details |= {"requestBody": _request(operation.request, path), "security": KEY_OR_NONE}
@@ -86,12 +86,21 @@ def _completed(item: Document, operation: Operation, section: str) -> Document:
     return details
 
 
-def _name_parameter(path: str) -> Document:
-    if "{name}" not in path:
-        return {}
-    name = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
-    where = {"in": "path", "name": "name", "required": True, "schema": name, "example": "iris"}
-    return {"parameters": [where]}
+NAME: Document = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
+PLACES: dict[str, tuple[Document, object]] = {  # of paths that DRF does not know: with examples
+    "name": (NAME, "iris"),
+    "alias": (NAME, "champion"),
+    "number": ({"type": "integer", "minimum": 1}, 1),
+}
+
+
+def _path_parameters(path: str) -> Document:
+    found = [
+        {"in": "path", "name": name, "required": True, "schema": schema, "example": example}
+        for name, (schema, example) in PLACES.items()
+        if f"{{{name}}}" in path
+    ]
+    return {"parameters": found} if found else {}
 
 
 def _request(shape: type[msgspec.Struct], path: str) -> Document:

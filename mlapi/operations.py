@@ -109,6 +109,20 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
             shapes.PredictRequest,
             shapes.PredictAnswer,
         ),
+        _asking(
+            "/api/v1/models/{name}/versions/{number}/predict",
+            "predictVersion",
+            "By that version",
+            shapes.PredictRequest,
+            shapes.PredictAnswer,
+        ),
+        _asking(
+            "/api/v1/models/{name}@{alias}/predict",
+            "predictAlias",
+            "By an alias's version",
+            shapes.PredictRequest,
+            shapes.PredictAnswer,
+        ),
     ),
     "Predictions by the queue": (
         _asking(

@@ -1,5 +1,7 @@
 """The URL map of everything Django answers, and the lane's paths for servers without ASGI."""
 
+import re
+
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
@@ -19,10 +21,8 @@ lane_view = LaneView(lane)
 
 def lane_patterns() -> list[URLPattern]:
     """The lane's table as Django patterns, both spellings."""
-    return [
-        re_path(rf"^{template[1:].replace('{name}', '(?P<name>[^/]+)')}/?$", lane_view)
-        for template in lane.paths()
-    ]
+    patterns = (re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path[1:]) for path in lane.paths())
+    return [re_path(f"^{pattern}/?$", lane_view) for pattern in patterns]
 
 
 # Pages that change nothing answer a POST with 405, not with a word about CSRF.

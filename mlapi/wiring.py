@@ -17,7 +17,10 @@ from mlapi.problems import lane_reply
 from predictions.following import Follower
 from predictions.lane.exchange import Collaborators
 from predictions.lane.lane import Lane
-from predictions.runtime import models
+from predictions.loading import Loader
+from predictions.runtime import models, on_live_connection
+from predictions.serving.engine import Loaded
+from predictions.serving.errors import ServingError
 
 log = logging.getLogger(__name__)
 FOLD_INTERVAL_S = 0.25
@@ -27,12 +30,25 @@ def _authenticate(header: bytes, then: Callable[[Exception | None], None]) -> No
     authenticate_on_loop(header, then, asyncio.get_running_loop().call_soon_threadsafe)
 
 
+loader = Loader(on_live_connection(models.on_demand))
+
+
+def _fetch(address: str, then: Callable[[Loaded | ServingError], None]) -> None:
+    on_loop = asyncio.get_running_loop().call_soon_threadsafe
+
+    def fetched(outcome: Loaded | ServingError) -> None:
+        on_loop(then, outcome)
+
+    loader.fetch(address, fetched)
+
+
 metrics_follower = Follower("metrics", meter.fold, interval_s=FOLD_INTERVAL_S)
 lane = Lane(
     Collaborators(
         engine=models.engine,
         default_model=settings.DEFAULT_MODEL,
         authenticate=_authenticate,
+        fetch=_fetch,
         problem=lane_reply,
         request_id=request_ids,
         meter=meter,

@@ -1,42 +1,49 @@
 """The one process-wide engine, kept in step with the registry.
 
 A thread reads which versions are champions four times a second, loads and warms the new ones,
-and swaps them in. A version that cannot be loaded leaves the last good one serving.
+and swaps them in. A version that cannot be loaded leaves the last good one serving. Other versions
+are loaded when somebody asks for them.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from modelregistry.errors import DamagedArtifact, StoreUnavailable
 from modelregistry.formats.opening import open_runtime
 from modelregistry.formats.runtime import FormatError, Runtime
 from modelregistry.formats.signature import Signature
-from modelregistry.models import Alias, LiveVersion
+from modelregistry.models import Alias, LiveVersion, ModelVersion, RegisteredModel
 from modelregistry.services import store
 from predictions.errors import NoSourceEstimator
 from predictions.following import Follower
-from predictions.serving.engine import Engine, Identity, Loaded, warmed
+from predictions.serving.engine import Addressed, Engine, Identity, Loaded, warmed
+from predictions.serving.errors import NotReady, UnknownModel
+from predictions.serving.shelf import Shelf
 
 log = logging.getLogger(__name__)
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
 READ_INTERVAL_S = 0.25
 RETRY_EVERY_READS = 40  # a version that could not be loaded is tried again every ten seconds
 KEPT_OPEN = 2  # the champion and the one before it, for a rollback
 EXECUTOR_THREADS = 2  # for dear batches; each batcher has one of them at a time
+KEPT_S: Final = 600.0  # a version that is no champion, after it was asked last
 
 
-def on_live_connection(read: Callable[[], None]) -> Callable[[], None]:
+def on_live_connection(read: Callable[Given, Found]) -> Callable[Given, Found]:
     """`read` for a thread outside requests: it holds a connection no longer than it reads."""
 
-    def reading() -> None:
+    def reading(*given: Given.args, **named: Given.kwargs) -> Found:
         try:
-            read()
+            return read(*given, **named)
         finally:
             close_old_connections()  # between reads it would keep a place in the pool
 
@@ -52,6 +59,20 @@ def _urgency(live: LiveVersion) -> tuple[bool, bool]:
     return live.model != settings.DEFAULT_MODEL, live.runtime != "onnx"
 
 
+def known_addresses() -> dict[str, Addressed]:
+    """All that a version of a model can be asked by, but for the name that means its champion.
+
+    NAME/versions/N and NAME@ALIAS, of versions that are ready and models that are not archived.
+    """
+    public = RegisteredModel.Visibility.PUBLIC
+    versions = ModelVersion.objects.addressed()
+    aliases = Alias.objects.addressed()
+    return {
+        **{f"{m}/versions/{n}": Addressed(pk, seen == public) for m, n, pk, seen in versions},
+        **{f"{m}@{alias}": Addressed(pk, seen == public) for m, alias, pk, seen in aliases},
+    }
+
+
 class ModelRuntime:
     """Holds the engine, what is loaded for it, and the source estimators asked for."""
 
@@ -61,40 +82,46 @@ class ModelRuntime:
             "registry", on_live_connection(self.read), interval_s=READ_INTERVAL_S
         )
         self._executor = ThreadPoolExecutor(EXECUTOR_THREADS, thread_name_prefix="inference")
+        self._loading = threading.RLock()  # around all below but sources: follower and loader
         self._revision: object = None
         self._reads_until_retry = 0
         self._live: dict[str, LiveVersion] = {}
         self._opened: dict[str, list[tuple[OpenedAs, Runtime]]] = {}  # newest first
+        self._shelf: Shelf[LiveVersion] = Shelf(settings.MLAPI.versions_bytes, idle_s=KEPT_S)
+        self._unloadable: set[int] = set()  # versions, until the next retry
         self._sources: dict[str, tuple[str, Runtime]] = {}  # by the source's sha256
         self._source_lock = threading.Lock()
 
     def read(self) -> None:
         """Bring the engine up to the registry; cheap when nothing has changed."""
         revision = Alias.objects.revision()
-        self._reads_until_retry -= 1
-        if revision == self._revision and self._reads_until_retry != 0:
-            return
+        with self._loading:
+            for gone in self._shelf.sweep():
+                log.info("%s version %d is unloaded", gone.identity.model, gone.identity.version)
+                self.engine.take_back(gone)
+            self._reads_until_retry -= 1
+            if revision != self._revision or self._reads_until_retry == 0:
+                self._follow()
+                self._revision = revision
+
+    def _follow(self) -> None:
+        self._unloadable.clear()
+        known = known_addresses()
         champions = sorted(Alias.objects.champions(), key=_urgency)
         failed = frozenset(live.model for live in champions if not self._bring_live(live))
         kept = {identity.model for identity in self.engine.models()}
         names = frozenset(live.model for live in champions)
-        self.engine.settle(servable=names & kept, unservable=failed - kept)
+        self.engine.settle(servable=names & kept, unservable=failed - kept, known=known)
         self._forget_all_but(names)
         self._reads_until_retry = RETRY_EVERY_READS if failed else 0
-        self._revision = revision
 
     def _bring_live(self, live: LiveVersion) -> bool:
         """Load, warm and swap in one champion. False when that failed; the last one then stays."""
         before = self._live.get(live.model)
         if before == live:
             return True
-        try:
-            loaded = self._load(live)
-        except (DamagedArtifact, StoreUnavailable, FormatError) as error:
-            log.error("%s version %d cannot be served: %s", live.model, live.version, error)
-            return False
-        except BaseException:  # a model's own code runs at warm-up: it must not stop the others
-            log.exception("%s version %d cannot be served", live.model, live.version)
+        loaded = self._loaded(live)
+        if loaded is None:
             return False
         self.engine.swap(loaded)
         self._live[live.model] = live
@@ -102,6 +129,16 @@ class ModelRuntime:
         self._opened[live.model] = [(opened_as(live), loaded.runtime), *others][:KEPT_OPEN]
         log.info("%s version %d is live", live.model, live.version)
         return True
+
+    def _loaded(self, live: LiveVersion) -> Loaded | None:
+        """None when that failed; the log says why."""
+        try:
+            return self._load(live)
+        except (DamagedArtifact, StoreUnavailable, FormatError) as error:
+            log.error("%s version %d cannot be served: %s", live.model, live.version, error)
+        except BaseException:  # a model's own code runs at warm-up: it must not stop the others
+            log.exception("%s version %d cannot be served", live.model, live.version)
+        return None
 
     def _load(self, live: LiveVersion) -> Loaded:
         runtime = dict(self._opened_of(live.model)).get(opened_as(live)) or open_runtime(
@@ -129,6 +166,40 @@ class ModelRuntime:
             del self._live[gone]
             self._opened.pop(gone, None)
             self._sources.pop(gone, None)
+
+    def on_demand(self, address: str) -> Loaded:
+        """The version at an address that is no champion's name; loads it where it has to be.
+
+        Not on an event loop: it may take seconds. Raises UnknownModel, or NotReady.
+        """
+        with self._loading:
+            meant = self.engine.known(address)
+            if meant is None:
+                raise UnknownModel
+            loaded = self._at_hand(meant.version_id)
+            self.engine.lend(address, meant, loaded)
+        return loaded
+
+    def _at_hand(self, version_id: int) -> Loaded:
+        if version_id in self._unloadable:
+            raise NotReady
+        try:
+            live = ModelVersion.objects.select_related("model").get(pk=version_id).live()
+        except (ModelVersion.DoesNotExist, DatabaseError) as error:
+            raise NotReady from error
+        if self._live.get(live.model) == live:
+            return self.engine.live(live.model)
+        loaded = self._shelf.get(version_id, live)
+        if loaded is None:
+            loaded = self._loaded(live)
+            if loaded is None:
+                self._unloadable.add(version_id)
+                if self._reads_until_retry <= 0:  # none is planned
+                    self._reads_until_retry = RETRY_EVERY_READS
+                raise NotReady
+            self._shelf.put(version_id, live, loaded, live.size_bytes)
+            log.info("%s version %d is loaded for who asks", live.model, live.version)
+        return loaded
 
     def source(self, model: str) -> tuple[Loaded, Runtime]:
         """The live version and its scikit-learn source, loaded once for a version.

@@ -28,8 +28,15 @@ class AliasManager(models.Manager["Alias"]):
         ).select_related("version__model")
         return [found for a in live.order_by("model__name") if (found := _live(a)) is not None]
 
+    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str]]":
+        """Model, alias, version's id and the model's visibility, where that version is ready."""
+        ready = self.filter(version__state=ModelVersion.State.READY, model__archived_at=None)
+        return ready.order_by().values_list(
+            "model__name", "name", "version_id", "model__visibility"
+        )
+
     def revision(self) -> str:
-        """Another value whenever the answer of `champions` may be another one."""
+        """Another value whenever the answer of those above may be another one."""
         return Revision.objects.current()
 
 

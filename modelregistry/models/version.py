@@ -32,6 +32,7 @@ class LiveVersion:
     signature: Signature
     classes: tuple[ClassLabel, ...] | None
     example: tuple[Any, ...]  # a row the model takes, columns left to right
+    size_bytes: int
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -56,6 +57,11 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     def made_by(self, job_id: uuid.UUID) -> "ModelVersion | None":
         """The version that this job has registered, if it came so far."""
         return self.filter(job_id=job_id).select_related("model").first()
+
+    def addressed(self) -> "models.QuerySet[ModelVersion, tuple[str, int, int, str]]":
+        """Model, number, id and the model's visibility of each version that may be asked."""
+        ready = self.filter(state=ModelVersion.State.READY, model__archived_at=None).order_by()
+        return ready.values_list("model__name", "number", "pk", "model__visibility")
 
     def files(self) -> set[str]:
         """The sha256 of every file that these versions name."""
@@ -208,6 +214,7 @@ class ModelVersion(models.Model):
             signature=Signature.from_json(self.signature),
             classes=None if self.classes is None else tuple(self.classes),
             example=self.example_row(),
+            size_bytes=self.size_bytes,
         )
 
     def example_row(self) -> tuple[Any, ...]:

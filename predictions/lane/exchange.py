@@ -8,6 +8,7 @@ import gc
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from time import monotonic, perf_counter
 from typing import Protocol, TypeAlias
@@ -20,7 +21,7 @@ from predictions.protocols.timeouts import seconds_of
 from predictions.serving.batcher import Batcher
 from predictions.serving.calls import Answer, Call
 from predictions.serving.engine import Engine, Loaded
-from predictions.serving.errors import DeadlineExceeded, UnknownModel
+from predictions.serving.errors import DeadlineExceeded, NotLoaded, ServingError, UnknownModel
 
 Headers: TypeAlias = Mapping[bytes, bytes]  # names in lower case
 Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
@@ -43,13 +44,15 @@ class Collaborators:
     """What the lane does not decide itself.
 
     `authenticate(header, then)` calls `then(None)`, or `then` with what is wrong with the key, at
-    once or later, on the loop. `problem(error, request_id)` renders any exception.
+    once or later, on the loop. `fetch(address, then)` has a version loaded: `then` is called on the
+    loop with it, or with what is wrong. `problem(error, request_id)` renders any exception.
     `request_id(given)` takes the client's own id, or makes one. `body_limit` is in bytes.
     """
 
     engine: Engine
     default_model: str
     authenticate: Callable[[bytes, Callable[[Exception | None], None]], None]
+    fetch: Callable[[str, Callable[[Loaded | ServingError], None]], None]
     problem: Callable[[Exception, str], Reply]
     request_id: Callable[[bytes | None], str]
     meter: Meter
@@ -80,18 +83,20 @@ class Route(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path names: a route, and the model it is about."""
+    """What a path names: a route, and the version it asks: a model's champion by its name, others
+    by the addresses that the engine knows.
+    """
 
     route: Route
-    model: str
+    address: str
 
 
 class Exchange:
     """A request that is being answered. Answered once, or cancelled."""
 
     __slots__ = (
-        "_call", "_deadline", "_lane", "_late", "_reading", "_respond", "body", "closed", "loaded",
-        "method", "model", "request_id", "route", "started", "wish",
+        "_call", "_deadline", "_lane", "_late", "_reading", "_respond", "address", "body", "closed",
+        "loaded", "method", "request_id", "route", "started", "wish",
     )  # fmt: skip
 
     def __init__(
@@ -104,7 +109,7 @@ class Exchange:
         self._late: asyncio.TimerHandle | None = None
         self._reading: Future[Ask] | None = None
         self.route = target.route
-        self.model = target.model
+        self.address = target.address
         self.method = method
         self.request_id = lane.request_id(headers.get(b"x-request-id"))
         self.started = perf_counter()
@@ -151,9 +156,29 @@ class Exchange:
             self.fail(error)
 
     def _predict(self, *, known: bool) -> None:
-        loaded = self._lane.engine.live(self.model)
+        try:
+            loaded = self._lane.engine.live(self.address)
+        except NotLoaded as absent:
+            if not (known or absent.public):
+                raise UnknownModel from None
+            self._lane.fetch(self.address, partial(self._fetched, known=known))
+        else:
+            self._ask(loaded, known=known)
+
+    def _fetched(self, outcome: Loaded | ServingError, *, known: bool) -> None:
+        if self.closed:
+            return
+        try:
+            if isinstance(outcome, ServingError):
+                raise outcome
+            self._ask(outcome, known=known)
+        except Exception as error:  # noqa: BLE001 - the same boundary, reached from the loader
+            self.fail(error)
+
+    def _ask(self, loaded: Loaded, *, known: bool) -> None:
         if not (known or loaded.identity.public):
             raise UnknownModel
+        loaded.asked = True
         self.loaded = loaded
         if len(self.body) <= LARGE_BODY:
             self._queue(loaded, self.route.read(loaded, self.body))

@@ -2,9 +2,9 @@
 
 from predictions.errors import MethodNotAllowed
 from predictions.lane.exchange import Collaborators, Exchange, Headers, Respond, Target
-from predictions.lane.routes import NativeRoute, tutorial_routes
+from predictions.lane.routes import NativeRoute, native_routes, tutorial_routes
 
-_MODELS = "/api/v1/models/"
+_MODELS, _PREDICT = "/api/v1/models/", "/predict"
 
 
 class Lane:
@@ -13,7 +13,7 @@ class Lane:
     def __init__(self, collaborators: Collaborators) -> None:
         self._collaborators = collaborators
         self.body_limit = collaborators.body_limit
-        self._native = NativeRoute()
+        self._native = native_routes()
         self._table = {
             spelling: Target(route, collaborators.default_model)
             for path, route in tutorial_routes().items()
@@ -24,14 +24,25 @@ class Lane:
         """What `path` (percent-decoded, no query) names on the data plane, if anything."""
         found = self._table.get(path)
         if found is None and path.startswith(_MODELS):
-            name, slash, rest = path[len(_MODELS) :].partition("/")
-            if slash and name and rest in ("predict", "predict/"):
-                return Target(self._native, name)
+            address, predict, rest = path[len(_MODELS) :].rpartition(_PREDICT)
+            if predict and rest in ("", "/") and (route := self._native_route(address)):
+                return Target(route, address)
         return found
+
+    def _native_route(self, address: str) -> NativeRoute | None:
+        """They differ in what they are counted as, alone."""
+        name, slash, rest = address.partition("/")
+        if not name:
+            return None
+        if slash:
+            kind, _, number = rest.partition("/")
+            return self._native.version if kind == "versions" and number.isdecimal() else None
+        return self._native.alias if "@" in name else self._native.champion
 
     def paths(self) -> list[str]:
         """The table's path templates, for those who list the service's routes."""
-        return [path for path in self._table if not path.endswith("/")] + [self._native.endpoint]
+        table = [path for path in self._table if not path.endswith("/")]
+        return table + [route.endpoint for route in self._native]
 
     def handle(
         self, target: Target, method: str, headers: Headers, body: bytes, respond: Respond

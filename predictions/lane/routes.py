@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from predictions.errors import NoOnnxArtifact
 from predictions.lane.exchange import Ask, Exchange
@@ -53,12 +54,11 @@ class TutorialRoute:
 
 
 class NativeRoute:
-    """Any model by name; all outputs, or those the client names."""
+    """Any version of a model; all outputs, or those the client names."""
 
-    endpoint = "/api/v1/models/{name}/predict"
-
-    def __init__(self) -> None:
-        self._codecs = PerVersion(lambda loaded: native.NativeCodec(loaded.signature))
+    def __init__(self, endpoint: str, codecs: PerVersion[native.NativeCodec]) -> None:
+        self.endpoint = endpoint
+        self._codecs = codecs
 
     def read(self, loaded: Loaded, body: bytes) -> Ask:
         request = self._codecs.of(loaded).request(body)
@@ -107,6 +107,24 @@ def _all(answer: Answer, seconds: float) -> bytes:
 def _all_of_onnx(answer: Answer, seconds: float) -> bytes:
     predictions = predictions_of(answer.values(0))
     return tutorial.framework_answer(predictions, seconds, "ONNX Runtime")
+
+
+class NativeRoutes(NamedTuple):
+    """One for each way to say which version of a model is asked."""
+
+    champion: NativeRoute
+    version: NativeRoute
+    alias: NativeRoute
+
+
+def native_routes() -> NativeRoutes:
+    """Made anew for every lane."""
+    codecs = PerVersion(lambda loaded: native.NativeCodec(loaded.signature))
+    return NativeRoutes(
+        champion=NativeRoute("/api/v1/models/{name}/predict", codecs),
+        version=NativeRoute("/api/v1/models/{name}/versions/{number}/predict", codecs),
+        alias=NativeRoute("/api/v1/models/{name}@{alias}/predict", codecs),
+    )
 
 
 def tutorial_routes() -> dict[str, TutorialRoute]:

@@ -1,7 +1,7 @@
 """Which version answers for which model, in this process: loaded, warmed, swapped in one step."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,7 +11,13 @@ from modelregistry.formats.signature import Signature, Tensor
 from predictions.serving.batcher import Batcher, Places, Policy
 from predictions.serving.calls import is_finite
 from predictions.serving.cost import Cost
-from predictions.serving.errors import InferenceFailed, NotFinite, NotReady, UnknownModel
+from predictions.serving.errors import (
+    InferenceFailed,
+    NotFinite,
+    NotLoaded,
+    NotReady,
+    UnknownModel,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +36,14 @@ class Identity:
     public: bool
     framework: str  # the runtime it is served by: onnx or sklearn
     source_sha256: str | None  # of the scikit-learn source, where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """The version that an address means now, and whether it is open to callers without a key."""
+
+    version_id: int
+    public: bool
 
 
 class Loaded:
@@ -52,6 +66,7 @@ class Loaded:
         self._cost = cost
         self._executor = executor
         self.made: dict[object, object] = {}  # by what has made it for this version
+        self.asked = False  # since somebody looked last
         self._places = Places()
         self._batchers: dict[tuple[tuple[str, ...], Policy], Batcher] = {}
 
@@ -125,33 +140,75 @@ def _timed_run(runtime: Runtime, example: Sequence[object], rows: int) -> float:
 
 
 class Engine:
-    """Name to live version. Reading needs no lock: a swap replaces one entry of a dict."""
+    """Address to version in memory. Reading needs no lock: a swap replaces one entry of a dict.
+
+    A model's name is the address of its champion, which is kept in memory; other addresses of
+    ready versions are lent one when somebody asks.
+    """
 
     def __init__(self) -> None:
         self._live: dict[str, Loaded] = {}
+        self._champions: dict[str, Loaded] = {}
         self._unservable: frozenset[str] = frozenset()
+        self._known: Mapping[str, Addressed] = {}
         self._complete = False
 
-    def live(self, model: str) -> Loaded:
-        """The version that answers for `model`. Raises UnknownModel, or NotReady."""
+    def live(self, address: str) -> Loaded:
+        """The version that answers at `address`. Raises UnknownModel, NotLoaded or NotReady."""
         try:
-            return self._live[model]
+            return self._live[address]
         except KeyError:
-            if self._complete and model not in self._unservable:
-                raise UnknownModel from None
-            raise NotReady from None
+            raise self._absence(address) from None
+
+    def _absence(self, address: str) -> UnknownModel | NotReady:
+        known = self._known.get(address)
+        if known is not None:
+            return NotLoaded(public=known.public)
+        return UnknownModel() if self._is_unknown(address) else NotReady()
+
+    def _is_unknown(self, address: str) -> bool:
+        return self._complete and address not in self._unservable
+
+    def known(self, address: str) -> Addressed | None:
+        """What `address` means, for `lend`; None where it means nothing."""
+        return self._known.get(address)
 
     def swap(self, loaded: Loaded) -> None:
-        """`loaded` answers from now on; requests under way finish on what they started on."""
-        self._live[loaded.identity.model] = loaded
+        """`loaded` is its model's champion from now on; requests under way finish on what they
+        started on.
+        """
+        name = loaded.identity.model
+        self._champions[name] = self._live[name] = loaded
 
-    def settle(self, *, servable: frozenset[str], unservable: frozenset[str]) -> None:
-        """The registry has been read: these models answer, those should and cannot be loaded."""
+    def lend(self, address: str, meant: Addressed, loaded: Loaded) -> None:
+        """`loaded` answers at `address`, if that still means what it did."""
+        if self._known.get(address) is meant:
+            self._live[address] = loaded
+
+    def settle(
+        self,
+        *,
+        servable: frozenset[str],
+        unservable: frozenset[str],
+        known: Mapping[str, Addressed],
+    ) -> None:
+        """The registry has been read: these champions answer, those should and cannot be loaded;
+        `known` are all addresses of other versions. What was lent is asked for anew.
+        """
         self._unservable = unservable
-        for model in self._live.keys() - servable:
-            del self._live[model]
+        for model in self._champions.keys() - servable:
+            del self._champions[model]
+        self._known = known
+        for address in self._live.keys() - self._champions.keys():
+            del self._live[address]
         self._complete = True
 
+    def take_back(self, loaded: Loaded) -> None:
+        """It was lent, and goes."""
+        for address in [a for a, lent in list(self._live.items()) if lent is loaded]:
+            if address not in self._champions:
+                self._live.pop(address, None)
+
     def models(self) -> list[Identity]:
-        """What answers now."""
-        return [loaded.identity for loaded in list(self._live.values())]
+        """The champions that answer now."""
+        return [loaded.identity for loaded in list(self._champions.values())]

@@ -3,6 +3,7 @@
 ServingError
 ├── UnknownModel      no live version under that name
 ├── NotReady          the model is known, or may be, but nothing is loaded yet
+│   └── NotLoaded     this version may be loaded for whoever asks for it
 ├── Overloaded        the queue is full; says when to come back
 ├── DeadlineExceeded  the time the client gave is over; its rows do not run any more
 ├── InferenceFailed   the model raised; its batch fails, the next one runs
@@ -24,6 +25,14 @@ class NotReady(ServingError):
 
     def __init__(self) -> None:
         super().__init__("The model is not loaded yet.")
+
+
+class NotLoaded(NotReady):
+    """`public` says whether callers without a key may have it loaded."""
+
+    def __init__(self, *, public: bool) -> None:
+        super().__init__()
+        self.public = public
 
 
 class Overloaded(ServingError):

@@ -57,6 +57,10 @@ GOOD = [
          and a["classes"] == [0, 1, 2] and abs(sum(a["probabilities"][0]) - 1) < 1e-5
          and bool(a["request_id"])),
     Case("native, slash", f"{NATIVE}/", 200, rows(ROW), holds=lambda a: a["predictions"] == [0]),
+    Case("native, version", "/api/v1/models/iris/versions/1/predict", 200, rows(ROW),
+         holds=lambda a: a["version"] == 1 and a["predictions"] == [0]),
+    Case("native, alias", "/api/v1/models/iris@champion/predict", 200, rows(ROW),
+         holds=lambda a: a["version"] == 1 and a["predictions"] == [0]),
     Case("native, outputs", NATIVE, 200,
          json.dumps({"rows": [ROW], "outputs": ["label"]}).encode(),
          holds=lambda a: a["outputs"] == {"label": [0]} and "probabilities" not in a),

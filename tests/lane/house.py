@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from predictions.errors import Unauthenticated
 from predictions.lane.exchange import Collaborators, Reply
 from predictions.lane.lane import Lane
-from predictions.serving.engine import Engine, Identity, Loaded
+from predictions.serving.engine import Addressed, Engine, Identity, Loaded
+from predictions.serving.errors import ServingError
 from tests.serving.models import CHEAP, Doubling
 
 EXECUTOR = ThreadPoolExecutor(2)
@@ -41,20 +42,24 @@ def loaded(runtime: Doubling, *, version: int = 1, public: bool = True, cost=CHE
 class House:
     """The lane, its engine and its notebook."""
 
-    def __init__(self, *models: Loaded, settled: bool = True) -> None:
+    def __init__(
+        self, *models: Loaded, settled: bool = True, known: dict[str, Addressed] | None = None
+    ) -> None:
         self.engine = Engine()
         for model in models:
             self.engine.swap(model)
         if settled:
             names = frozenset(model.identity.model for model in models)
-            self.engine.settle(servable=names, unservable=frozenset())
+            self.engine.settle(servable=names, unservable=frozenset(), known=known or {})
         self.meter = Notebook()
+        self.waiting_versions: list[tuple[str, Callable[[Loaded | ServingError], None]]] = []
         self.waiting_keys: list[Callable[[Exception | None], None]] = []
         self.lane = Lane(
             Collaborators(
                 engine=self.engine,
                 default_model="m",
                 authenticate=self._authenticate,
+                fetch=lambda address, then: self.waiting_versions.append((address, then)),
                 problem=problem,
                 request_id=lambda given: given.decode() if given else "made",
                 meter=self.meter,
