@@ -1,5 +1,6 @@
 """A small table of sample rows: what conversion, parity and input examples are made from. Pure."""
 
+import sys
 from collections.abc import Sequence
 from itertools import chain
 from math import isnan
@@ -12,6 +13,7 @@ from modelregistry.formats.runtime import ClassLabel, FormatError
 from modelregistry.formats.signature import Signature, Tensor
 
 Scalar: TypeAlias = float | int | str | bool | None
+LARGEST = sys.float_info.max
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,11 @@ def numbered(count: int) -> tuple[str, ...]:
 def is_missing(value: object) -> bool:
     """None or nan."""
     return value is None or (isinstance(value, float) and isnan(value))
+
+
+def is_beyond_floats(value: object) -> bool:
+    """Infinity, or a whole number so large that no 64-bit float holds it."""
+    return isinstance(value, int | float) and abs(value) > LARGEST
 
 
 def with_nan(table: Tensor) -> Tensor:

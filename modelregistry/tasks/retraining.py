@@ -1,5 +1,6 @@
 """Retrain a model: what may be asked, what the job tells, and what a producer of its own reads."""
 
+from itertools import chain
 from math import isfinite
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from modelregistry.errors import (
     RegistryError,
     StoreUnavailable,
 )
-from modelregistry.formats.rows import Scalar
+from modelregistry.formats.rows import Scalar, is_beyond_floats
 from modelregistry.ingestion.lessons import Lesson, RowsFile
 from modelregistry.models import RETRAIN, ModelVersion, RegisteredModel
 from modelregistry.permissions import RETRAIN_MODEL
@@ -63,6 +64,8 @@ class RetrainParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("rows and target come together or not at all")
         if self.rows and self.target is not None and len(self.rows) != len(self.target):
             raise ValueError("there must be one target for every row")
+        if any(map(is_beyond_floats, chain(*(self.rows or ()), self.target or ()))):
+            raise ValueError("no number may be beyond those that 64-bit floats hold")
         if bool(self.rows_sha256) != bool(self.target_column):
             raise ValueError("rows_sha256 and target_column come together or not at all")
         if self.rows and self.rows_sha256:

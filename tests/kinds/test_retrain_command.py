@@ -46,6 +46,7 @@ def test_rows_in_a_file_are_kept_for_the_job(tmp_path: Path) -> None:
         (["--target", "kind"], "--rows and --target come together"),
         (["--rows", "ROWS", "--target", "colour"], "have no column colour"),
         (["--rows", "nowhere.csv", "--target", "kind"], "nowhere.csv cannot be read"),
+        (["--rows", "LARGE", "--target", "kind"], r"^Row 1 .* a number that is not finite\.$"),
         (["--promote-if-better-by", "-1"], "is no number from 0"),
         (["--promote-if-better-by", "nan"], "is no number from 0"),
         (["--promote-if-better-by", "much"], "is no number from 0"),
@@ -55,6 +56,9 @@ def test_what_makes_no_sense_is_said_at_once(tmp_path: Path, words: list[str], s
     tree_version()
     rows = tmp_path / "rows.csv"
     rows.write_text("a,kind\n1,0\n")
+    large = tmp_path / "large.jsonl"
+    large.write_text('{"a": 1%s, "kind": 0}\n' % ("0" * 400))
+    files = {"ROWS": str(rows), "LARGE": str(large)}
     with pytest.raises(CommandError, match=said):
-        call_command("retrain_model", "plants", *[str(rows) if w == "ROWS" else w for w in words])
+        call_command("retrain_model", "plants", *[files.get(word, word) for word in words])
     assert not Job.objects.exists()

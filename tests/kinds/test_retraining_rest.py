@@ -209,6 +209,8 @@ def test_a_key_starts_one_job(trainer: Client) -> None:
         ({"rows": [[1.0]] * 10}, "rows and target come together"),
         ({"rows": [[1.0]] * 3, "target": [1, 2, 3]}, "length >= 10"),
         ({"rows": [[1.0]] * 10, "target": [1]}, "one target for every row"),
+        ({"rows": [[10**400]] * 10, "target": [1] * 10}, "no number may be beyond"),
+        ({"rows": [[1.0]] * 10, "target": [-(10**400)] * 10}, "no number may be beyond"),
         ({"target": "species"}, "Expected `array | null`"),
         ({"rows_sha256": "0" * 64}, "known are rows, target, promote_if_better_by"),
         ({"model": "other"}, "known are rows, target, promote_if_better_by"),

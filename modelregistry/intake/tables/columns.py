@@ -1,11 +1,11 @@
 """What is asked of rows in every format: names, bounds, finite numbers, text, missing values."""
 
 from collections.abc import Callable, Sequence
-from math import isfinite, isnan
+from math import isnan
 from typing import TypeAlias
 
 from modelregistry.errors import RefusedFile
-from modelregistry.formats.rows import Rows, Scalar
+from modelregistry.formats.rows import Rows, Scalar, is_beyond_floats
 from modelregistry.formats.runtime import ClassLabel, FormatError
 
 MOST_BYTES = 256 << 20
@@ -82,16 +82,12 @@ def _length(column: Column) -> int:
 
 
 def _numbers(column: Column) -> Column:
-    _first(column, _is_infinite, "a number that is not finite")
+    _first(column, is_beyond_floats, "a number that is not finite")
     return [_number(value) for value in column]
 
 
 def _is_too_long(value: Scalar) -> bool:
     return isinstance(value, str) and len(value) > LONGEST_TEXT
-
-
-def _is_infinite(value: Scalar) -> bool:
-    return isinstance(value, float) and not isfinite(value) and not isnan(value)
 
 
 def _number(value: Scalar) -> Scalar:
