@@ -3,11 +3,12 @@ of it.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 
@@ -27,6 +28,7 @@ def dialog(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Makes a method of an admin a button on an object's page; `permission` is the middle of the
     name of the method that says who has it. Title and last button say the label if nothing else.
+    An address of no object is 404 for who has the permission, before anything is asked.
     """
     decorator: Callable[[Callable[..., Any]], Callable[..., Any]] = action(
         description=label,
@@ -40,7 +42,22 @@ def dialog(
             "form_submit_text": submit or label,
         },
     )
-    return decorator
+    return lambda method: _of_something(decorator(method), permission)
+
+
+def _of_something(asks: Callable[..., Any], permission: str) -> Callable[..., Any]:
+    """unfold would ask of what is not there, and look for it only once that is answered."""
+
+    @wraps(asks)
+    def asked(
+        page: "ModelAdmin[Any]", request: HttpRequest, *args: Any, object_id: str, **more: Any
+    ) -> HttpResponse | None:
+        may = getattr(page, f"has_{permission}_permission")
+        if may(request, object_id) and page.get_object(request, object_id) is None:
+            raise Http404
+        return asks(page, request, *args, object_id=object_id, **more)  # type: ignore[no-any-return]
+
+    return asked
 
 
 def tell(page: "ModelAdmin[Any]", request: HttpRequest, deed: Callable[[], str]) -> None:
