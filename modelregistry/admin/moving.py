@@ -18,6 +18,7 @@ from modelregistry.admin.reading import acting, badge
 from modelregistry.admin.starting import back_to, found
 from modelregistry.errors import InvalidName, RegistryError
 from modelregistry.models import CHAMPION, AliasChange, ModelVersion, RegisteredModel
+from modelregistry.models.names import LONGEST_TEXT
 from modelregistry.permissions import PROMOTE
 from modelregistry.services.aliasing import check_alias
 
@@ -27,7 +28,10 @@ VERSION_PAGE = "admin:modelregistry_modelversion_change"
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no types
     reason = forms.CharField(
-        required=False, widget=UnfoldAdminTextInputWidget, help_text="Kept in the history."
+        required=False,
+        max_length=LONGEST_TEXT,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Kept in the history.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the registry's commands take: MODEL:VERSION, and the options of a conversion."""
+"""What the registry's commands take: texts, MODEL:VERSION, and the options of a conversion."""
 
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import cast
 
 from modelregistry.conversion.options import LADDER, Options, Precision
 from modelregistry.errors import UnknownVersion
+from modelregistry.models.names import LONGEST_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,22 @@ class VersionReference:
         return self.number
 
 
-def version_reference(text: str) -> VersionReference:
+def text(word: str) -> str:
+    """What a database keeps; Python holds bytes that are no UTF-8 as half characters."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError("the text is not UTF-8") from None
+    if "\0" in word:
+        raise ArgumentTypeError("the text holds a NUL character")
+    if len(word) > LONGEST_TEXT:
+        raise ArgumentTypeError(f"the text may have {LONGEST_TEXT:,} characters at most")
+    return word
+
+
+def version_reference(word: str) -> VersionReference:
     """MODEL or MODEL:VERSION."""
-    model, colon, number = text.partition(":")
+    model, colon, number = text(word).partition(":")
     if colon and not (number.isascii() and number.isdigit() and len(number) <= 9):
         raise ArgumentTypeError(f"{number!r} is no version number; write MODEL:VERSION")
     return VersionReference(model, int(number) if colon else None)

@@ -12,8 +12,9 @@ from jobs.errors import WrongParams
 from jobs.kinds import fault_of
 from modelregistry.conversion.options import HIGHEST_OPSET, LADDER, LOWEST_OPSET, Options
 from modelregistry.models import RegisteredModel
+from modelregistry.models.names import LONGEST_TEXT
 
-Text = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")]  # databases keep no NUL
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]  # databases keep no NUL
 Visibility = Literal["public", "signed-in"]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
 Mismatches = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -77,14 +78,14 @@ def _words(error: msgspec.ValidationError, body: type[Strict]) -> str:
 
 class NewModelSerializer(serializers.Serializer[object]):
     name = serializers.CharField(max_length=64)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_TEXT)
     visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
 
 
 class ModelChangeSerializer(serializers.Serializer[object]):
     """What is not named stays as it is."""
 
-    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_TEXT)
     visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
     tolerance = serializers.FloatField(required=False, min_value=0, max_value=1)
     allowed_mismatches = serializers.IntegerField(required=False, min_value=0)
@@ -92,7 +93,7 @@ class ModelChangeSerializer(serializers.Serializer[object]):
 
 class ReasonSerializer(serializers.Serializer[object]):
     reason = serializers.CharField(
-        required=False, allow_blank=True, max_length=10_000, help_text="kept in the history"
+        required=False, allow_blank=True, max_length=LONGEST_TEXT, help_text="kept in the history"
     )
 
 

@@ -151,6 +151,18 @@ def test_what_is_not_ready_gets_no_alias(chief: Client, two: list[ModelVersion])
     assert said(answer) == ["plants:1 cannot serve: it is broken, not ready."]
 
 
+def test_a_reason_is_as_long_as_in_rest_at_most(chief: Client, two: list[ModelVersion]) -> None:
+    promote = reverse("admin:modelregistry_modelversion_promote_version", args=(two[0].pk,))
+    services.move_alias(version=two[0], alias="challenger")
+    lines = AliasChange.objects.count()
+    for address in (rollback(two[0]), promote, act(two[0], "point"), act(two[0], "take")):
+        asked = {**SUBMITTED, "alias": "challenger", "reason": "x" * 10_001}
+        answer = chief.post(address, asked)
+        assert answer.status_code == 200
+        assert "at most 10000 characters" in answer.content.decode()
+    assert AliasChange.objects.count() == lines
+
+
 def test_history_shows_what_was_taken_away(chief: Client, two: list[ModelVersion]) -> None:
     services.move_alias(version=two[0], alias="challenger")
     services.remove_alias(model=two[0].model, alias="challenger", reason="the trial is over")

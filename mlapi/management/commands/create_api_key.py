@@ -7,14 +7,15 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from mlapi.models import ApiKey
+from modelregistry.management.arguments import text
 
 
 class Command(BaseCommand):
     help = "Make an API key for a user and print it. It is shown this once; only its hash is kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("username")
-        parser.add_argument("--name", default="", help="what the key is for")
+        parser.add_argument("username", type=text)
+        parser.add_argument("--name", type=text, default="", help="what the key is for")
         parser.add_argument(
             "--expires-days", type=_days, help="valid for so many days; default: for ever"
         )
@@ -33,8 +34,8 @@ class Command(BaseCommand):
         self.stdout.write(token)
 
 
-def _days(text: str) -> timedelta:
-    days = int(text)
+def _days(word: str) -> timedelta:
+    days = int(word)
     if not 1 <= days <= 36500:
-        raise ValueError(text)
+        raise ValueError(word)
     return timedelta(days=days)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from modelregistry import services
-from modelregistry.management.arguments import version_reference
+from modelregistry.management.arguments import text, version_reference
 from modelregistry.management.printing import library_lines, moved_in_words, told_once
 from modelregistry.models import CHAMPION, ModelVersion
 
@@ -16,8 +16,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("version", type=version_reference, help="MODEL:VERSION")
-        parser.add_argument("--alias", default=CHAMPION, help="champion, if not given: it serves")
-        parser.add_argument("--reason", default="", help="kept in the history")
+        parser.add_argument(
+            "--alias", type=text, default=CHAMPION, help="champion, if not given: it serves"
+        )
+        parser.add_argument("--reason", type=text, default="", help="kept in the history")
 
     def handle(self, *_: Any, **options: Any) -> None:
         reference = options["version"]

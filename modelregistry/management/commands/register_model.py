@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from modelregistry import services
+from modelregistry.management.arguments import text
 from modelregistry.management.printing import (
     library_lines,
     read_file,
@@ -21,7 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the model: .skops, or .onnx")
-        parser.add_argument("--model", required=True, help="the model's name")
+        parser.add_argument("--model", type=text, required=True, help="the model's name")
         parser.add_argument("--promote", action="store_true", help="let it serve at once")
         parser.add_argument(
             "--samples",
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--target",
+            type=text,
             help="the column of those rows with the expected answers; needed to retrain the model",
         )
 

@@ -13,18 +13,19 @@ from jobs.errors import JobError
 from jobs.models import Job
 from modelregistry import services
 from modelregistry.intake import tables
+from modelregistry.management.arguments import text
 from modelregistry.management.printing import read_file, told_once
 from modelregistry.tasks import named_or_wrong
 
 
-def margin(text: str) -> float:
+def margin(word: str) -> float:
     """A number from 0."""
     try:
-        found = float(text)
+        found = float(word)
     except ValueError:
         found = -1.0
     if not isfinite(found) or found < 0:
-        raise ArgumentTypeError(f"{text!r} is no number from 0")
+        raise ArgumentTypeError(f"{word!r} is no number from 0")
     return found
 
 
@@ -37,11 +38,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("model", help="the model's name")
+        parser.add_argument("model", type=text, help="the model's name")
         parser.add_argument(
             "--rows", type=Path, help="rows to learn from: CSV, JSON lines or Parquet"
         )
-        parser.add_argument("--target", help="the column of those rows with the expected answers")
+        parser.add_argument(
+            "--target", type=text, help="the column of those rows with the expected answers"
+        )
         parser.add_argument(
             "--promote-if-better-by",
             type=margin,

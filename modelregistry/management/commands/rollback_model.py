@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from modelregistry import services
+from modelregistry.management.arguments import text
 from modelregistry.management.printing import told_once
 from modelregistry.models import RegisteredModel
 
@@ -14,8 +15,8 @@ class Command(BaseCommand):
     help = "Let the version serve that did before; repeated, it goes further back"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("model", metavar="NAME")
-        parser.add_argument("--reason", default="", help="kept in the history")
+        parser.add_argument("model", type=text, metavar="NAME")
+        parser.add_argument("--reason", type=text, default="", help="kept in the history")
 
     def handle(self, *_: Any, **options: Any) -> None:
         with told_once():
