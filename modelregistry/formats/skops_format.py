@@ -78,11 +78,16 @@ def load_estimator(data: bytes) -> Estimator:
     except UntrustedTypesFoundException as error:
         found = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED))
         raise FormatError(
-            f"it holds types that are not trusted: {', '.join(found)[:300]}."
+            f"it holds types that are not trusted: {_printable(', '.join(found)[:300])}."
         ) from error
     except MALFORMED as error:
         raise FormatError("it is damaged, or was not saved by skops.") from error
     return estimator
+
+
+def _printable(text: str) -> str:
+    """What a file says may be anything: half a character, NUL, a terminal's commands."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _refuse_readers(estimator: Estimator) -> None:

@@ -37,6 +37,7 @@ NEEDED: Final = (
     "/etc/ld.so.cache", "/etc/localtime", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
     "/sys/devices/system/cpu", "/dev/urandom", "/dev/null",
 )  # fmt: skip
+NO_TEXT: Final = wire.Refused("The file cannot be taken: it holds a text that is not Unicode.")
 
 
 def main(start: Start) -> None:
@@ -46,14 +47,14 @@ def main(start: Start) -> None:
         # Other people's code would read all that this user may read.
         asked = msgspec.structs.replace(asked, pickle=False)
     try:
-        verdict = _verdict(asked, start.into)
+        answer = _answer(asked, start.into)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except OSError as error:
         if error.errno not in MACHINE_FAULTS:
             raise
         end_blameless()
-    send(start.into, frame_of(Answer(msgspec.Raw(msgspec.json.encode(verdict)))))
+    send(start.into, frame_of(Answer(msgspec.Raw(answer))))
     os._exit(0)  # nothing of the file's is asked to clean up
 
 
@@ -74,6 +75,14 @@ def end_blameless() -> NoReturn:
         traceback.print_exc()
         sys.stderr.flush()
     os._exit(STRICKEN)
+
+
+def _answer(asked: wire.Asked, into: int) -> bytes:
+    """A .skops file may hold half of a character, which no encoding has."""
+    try:
+        return msgspec.json.encode(_verdict(asked, into))
+    except UnicodeEncodeError:
+        return msgspec.json.encode(NO_TEXT)
 
 
 def _verdict(asked: wire.Asked, into: int) -> wire.Verdict:

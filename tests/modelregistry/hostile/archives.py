@@ -183,9 +183,9 @@ def deep_schema() -> bytes:
     return with_schema(b'{"content":' * 100_000 + b"1" + b"}" * 100_000)
 
 
-def foreign_type() -> bytes:
+def foreign_type(name: str = "system") -> bytes:
     """A type that nobody trusts, whose construction would run a program."""
-    call = {"__class__": "system", "__module__": "os", "__loader__": "FunctionNode", "content": ""}
+    call = {"__class__": name, "__module__": "os", "__loader__": "FunctionNode", "content": ""}
     return with_schema(json.dumps({**call, "protocol": 2, "_skops_version": "0.13"}).encode())
 
 

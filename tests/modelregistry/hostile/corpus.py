@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.modelregistry.hostile import archives, onnx_models, pickles
-from tests.modelregistry.hostile.good import onnx_file, skops_file
+from tests.modelregistry.hostile.good import half_characters, onnx_file, skops_file
 
 MARKER = Path(tempfile.gettempdir()) / "mlapi-a-pickle-was-opened"
 NO_UTF8 = b"\xff\xfe.npy"
@@ -33,6 +33,8 @@ NAMES: dict[str, bytes | str] = {
     "program": b"1.py",
     "pickle": b"1.pkl",
 }
+TYPE_NAMES = {"half a character": "sys\ud800tem", "NUL": "sys\0tem", "escape": "sys\x1btem"}
+HALF = "text that is not Unicode"
 
 
 class Case(NamedTuple):
@@ -91,6 +93,17 @@ OF_ARCHIVES = {
     "pickle in an array": Case(archives.pickled_array, "damaged, or was not saved by skops"),
     "deep schema": Case(archives.deep_schema, "damaged, or was not saved by skops"),
     "function of os": Case(archives.foreign_type, "types that are not trusted"),
+    **{
+        f"a type's name: {what}": Case(
+            partial(archives.foreign_type, name), r"types that are not trusted: os\.sys[?]tem\."
+        )
+        for what, name in TYPE_NAMES.items()
+    },
+    "a class of half a character": Case(partial(half_characters, "label"), HALF),
+    "a column of half a character": Case(
+        partial(half_characters, "column"), "name of column 1 has"
+    ),
+    "a category of half a character": Case(partial(half_characters, "category"), HALF),
     "one array a thousand times": Case(
         archives.one_array_a_thousand_times, f"{NO_MEMORY}|took longer", ends_by_itself=False
     ),
