@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from jobs import states
 from jobs.errors import Cancelled, JobError, NotJson, ResultTooLarge, Superseded, UnknownKind
-from jobs.kinds import Kind, Work, find
+from jobs.kinds import Kind, Work, find, holds_nul
 from jobs.lease import LEASE, Lease
 from jobs.metrics import count_finished, count_started
 from jobs.models import Job, JobQuerySet, Line
@@ -244,7 +244,7 @@ def storable(result: object) -> Any:
         raise ResultTooLarge(
             f"The result has {len(raw):,} bytes as JSON; at most {LARGEST_RESULT:,} are kept."
         )
-    if b"\\u0000" in raw:
+    if holds_nul(raw):
         raise NotJson("The result holds a NUL character.")
     return msgspec.json.decode(raw)
 

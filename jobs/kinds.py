@@ -13,6 +13,7 @@ import msgspec
 
 from jobs.errors import UnknownKind, WrongParams
 
+_nul = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # after an even number of backslashes
 TIME_LIMIT_S = 3600
 HARD_LIMIT_AFTER_S = 30  # for a handler that does not end at its time limit
 
@@ -83,12 +84,17 @@ class Kind:
         except (TypeError, ValueError, RecursionError) as error:
             fault = fault_of(error, self.params)
             raise WrongParams(f"The parameters are not those of {self.name}: {fault}.") from error
-        if b"\\u0000" in raw:
+        if holds_nul(raw):
             raise WrongParams("The parameters hold a NUL character.")
         return decoded, msgspec.json.decode(raw)
 
     def params_schema(self) -> dict[str, Any]:
         return msgspec.json.schema(self.params)
+
+
+def holds_nul(raw: bytes) -> bool:
+    """Whether JSON has a NUL character in it, which no database keeps; a text may tell of one."""
+    return b"\\u0000" in raw and _nul.search(raw) is not None
 
 
 def fault_of(error: Exception, struct: type[msgspec.Struct]) -> str:

@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.kinds import holds_nul
 from jobs.serializers import JobSerializer
 from modelregistry.ingestion.libraries import library_differences
 from modelregistry.models import ModelVersion, RegisteredModel
@@ -235,9 +236,19 @@ class MetadataField(serializers.Field[dict[str, Any], Any, Any, object]):
             found = msgspec.json.decode(raw, type=dict[str, Any])
         except (ValueError, RecursionError):
             self.fail("no_object")
-        if b"\\u0000" in msgspec.json.encode(found):  # no database keeps it in JSON
+        if holds_nul(msgspec.json.encode(found)):
             self.fail("no_object")
         return found
+
+
+def check_fields(form: serializers.Serializer[Any]) -> None:
+    """Those it knows, each once. Raises ValidationError."""
+    known = ", ".join(form.fields)
+    for name in form.initial_data:
+        if name not in form.fields and name != CSRF_FIELD:
+            raise serializers.ValidationError(f"There is a field too many; known are {known}.")
+        if len(form.initial_data.getlist(name)) > 1:
+            raise serializers.ValidationError(f"The field {name} may come once.")
 
 
 class HandInSerializer(serializers.Serializer[object]):
@@ -255,12 +266,7 @@ class HandInSerializer(serializers.Serializer[object]):
     metadata = MetadataField(required=False, help_text="a JSON object, kept with the version")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        known = ", ".join(self.fields)
-        for name in self.initial_data:
-            if name not in self.fields and name != CSRF_FIELD:
-                raise serializers.ValidationError(f"There is a field too many; known are {known}.")
-            if len(self.initial_data.getlist(name)) > 1:
-                raise serializers.ValidationError(f"The field {name} may come once.")
+        check_fields(self)
         if "target" in attrs and "samples" not in attrs:
             raise serializers.ValidationError({"target": "There are no samples that have it."})
         return attrs

@@ -34,6 +34,12 @@ def test_what_json_or_a_database_cannot_hold_is_refused(result: object) -> None:
         storable(result)
 
 
+def test_a_text_that_tells_of_a_nul_is_kept() -> None:
+    assert storable(["\\u0000", "\\\\u0000"]) == ["\\u0000", "\\\\u0000"]
+    with pytest.raises(NotJson):
+        storable(["\\\0"])
+
+
 def test_a_result_over_the_limit_is_refused_with_its_size() -> None:
     longest = "x" * (LARGEST_RESULT - 2)  # its quotes count too
     assert storable(longest) == longest

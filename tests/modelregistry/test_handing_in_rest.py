@@ -1,5 +1,6 @@
 """POST /api/v1/models/{name}/versions/: what it takes, what it answers, whom it refuses."""
 
+import json
 from hashlib import sha256
 from typing import Any
 
@@ -179,6 +180,19 @@ def test_a_form_that_makes_no_sense_is_refused_by_name(
     answer = post(adder, **form)
     assert (answer.status_code, ModelVersion.objects.count()) == (422, 0)
     assert words in answer.json()["detail"]
+
+
+def test_a_text_that_tells_of_a_nul_has_none(adder: Client) -> None:
+    told = {"how": "write \\u0000", "\\\\u0000": "\\"}
+    assert post(adder, metadata=json.dumps(told)).status_code == 202
+    assert ModelVersion.objects.get().metadata == told
+
+
+@pytest.mark.parametrize("text", ["\0", "\\\0", "\\u0000\0"])
+def test_a_nul_is_found_after_whatever_stands_before_it(adder: Client, text: str) -> None:
+    for told in ({"a": [text]}, {text: 1}):
+        answer = post(adder, metadata=json.dumps(told))
+        assert (answer.status_code, ModelVersion.objects.count()) == (422, 0)
 
 
 def test_a_form_without_a_file_is_refused(adder: Client) -> None:
