@@ -18,7 +18,7 @@ from jobs.serializers import JobSerializer
 from jobs.views.api import IDEMPOTENCY, idempotency_key, user_of
 from modelregistry import services
 from modelregistry.parsers import OnlyMultipart
-from modelregistry.serializers import CSRF_FIELD
+from modelregistry.serializers import check_fields
 
 MARGIN = (
     "let the new version serve where its accuracy, or a regressor's R2, is better by at least this "
@@ -58,9 +58,7 @@ class OrderFormSerializer(serializers.Serializer[object]):
     promote_if_better_by = serializers.FloatField(required=False, min_value=0, help_text=MARGIN)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if self.initial_data.keys() - self.fields.keys() - {CSRF_FIELD}:
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(f"There is a field too many; known are {known}.")
+        check_fields(self)
         return attrs
 
 

@@ -246,6 +246,8 @@ def test_a_margin_out_of_range_is_refused_on_both_routes(trainer: Client, number
         ({"promote_if_better_by": "nan"}, "promote_if_better_by: A valid number is required."),
         ({"promote_if_better_by": "inf"}, "promote_if_better_by: A valid number is required."),
         ({"promote_if_better_by": "-1"}, "promote_if_better_by: "),
+        ({"file": [rows_file(), rows_file()]}, "The field file may come once."),
+        ({"target": ["species", "x0"]}, "The field target may come once."),
         ({"rows": "[]"}, "known are file, target, promote_if_better_by"),
     ],
 )

@@ -127,6 +127,10 @@ def test_a_pickle_is_refused_with_the_two_lines(folder: Path, name: str) -> None
             ["register_model", "tree.skops", "--model", "m", "--samples", "rows.csv"],
             "have 5 columns, the model takes 4. If kind holds the expected answers, name it as",
         ),
+        (
+            ["register_model", "tree.skops", "--model", "m", "--target", "kind"],
+            "--target names a column of --samples: give both.",
+        ),
         (["promote_model", "plants"], "Name the version"),
         (["promote_model", "plants:1"], "There is no model plants"),
         (["promote_model", "plants:x"], "no version number"),

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from modelregistry import services
 from modelregistry.management.arguments import text
@@ -39,6 +39,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
+        if options["target"] is not None and options["samples"] is None:
+            raise CommandError("--target names a column of --samples: give both.")
         with told_once():
             version = services.register_file(
                 model_name=options["model"],
