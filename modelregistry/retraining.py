@@ -140,8 +140,8 @@ def _measure(champion: Champion, heldout: Rows, step: Callable[[str], None]) -> 
         return score(champion.estimator, heldout)
     except (ValueError, TypeError) as error:
         raise NotRetrainable(
-            "The version before cannot be measured on these rows: "
-            "their targets are of another kind than its answers."
+            "The version before cannot be measured on these rows: there is a value in them that it "
+            "does not know, or their targets are of another kind than its answers."
         ) from error
 
 

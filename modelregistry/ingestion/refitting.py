@@ -1,5 +1,7 @@
 """A fitted estimator's clone, fitted on other rows: scikit-learn's part of retraining."""
 
+import logging
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
@@ -11,9 +13,24 @@ from modelregistry.formats.runtime import FormatError
 from modelregistry.formats.signature import Tensor
 from modelregistry.formats.skops_format import load_estimator, save_estimator
 
+log = logging.getLogger(__name__)
 HELD_OUT = 0.25
 SEED = 42
 MEASURED = ("classification", "regression")
+# What scikit-learn says of rows, which quotes them, and what is said instead; the first that fits.
+SAID = (
+    ("could not convert string", "a text stands where it takes numbers"),
+    ("unknown categories", "a value is none of those it was made for"),
+    ("contains NaN", "a value is missing, and it takes none that are"),
+    ("too large", "a number is too large for it"),
+    ("large values", "a number is too large for it"),
+    ("one class", "its targets are all the same"),
+    ("1 class", "its targets are all the same"),
+    ("greater than one", "its targets are all the same"),
+    ("Unknown label type", "its targets are no classes"),
+    ("n_samples", "they are too few rows"),
+)
+UNSAID = "the estimator does not take them"
 
 
 def load_measurable(data: bytes) -> Estimator:
@@ -53,9 +70,11 @@ def refit(estimator: Estimator, rows: Rows) -> Estimator:
     try:
         table = as_taken(estimator, rows.matrix())
         return clone(estimator).fit(table, np.array(rows.targets))
-    except (ValueError, TypeError, FormatError) as error:
-        reason = str(error).splitlines()[0][:200].rstrip(".")
-        raise NotRetrainable(f"It cannot be fitted on these rows: {reason}.") from error
+    except FormatError as error:
+        raise NotRetrainable(f"It cannot be fitted on these rows: {error}") from error
+    except (ValueError, TypeError) as error:
+        log.info("an estimator cannot be fitted anew: %s", error)
+        raise NotRetrainable(f"It cannot be fitted on these rows: {_why(error)}.") from error
 
 
 def as_file(estimator: Estimator) -> bytes:
@@ -64,6 +83,12 @@ def as_file(estimator: Estimator) -> bytes:
         return save_estimator(estimator)
     except FormatError as error:
         raise NotRetrainable(f"What came of it cannot be kept: {error}") from error
+
+
+def _why(error: Exception) -> str:
+    """In words that are all ours: scikit-learn's hold values of the rows, as numpy writes them."""
+    text = str(error)
+    return next((words for part, words in SAID if part in text), UNSAID)
 
 
 def _strata(targets: Tensor) -> Tensor | None:

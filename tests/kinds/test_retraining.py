@@ -1,13 +1,18 @@
 """A model is fitted anew, measured beside its champion, registered once; it does not serve yet."""
 
+import re
 import uuid
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modelregistry import services
@@ -16,6 +21,7 @@ from modelregistry.errors import NotRetrainable, UnknownModel
 from modelregistry.examples.training import CHURN_COLUMNS, churn_table, train_churn, train_diabetes
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.skops_format import load_estimator, save_estimator
+from modelregistry.ingestion.refitting import refit
 from modelregistry.models import Alias, ModelVersion
 from modelregistry.retraining import STEPS, Lesson, Retrained, retrain
 from modelregistry.tasks import retrain_answer
@@ -208,6 +214,57 @@ def test_rows_that_teach_nothing_are_refused_and_leave_nothing(wrong: Lesson, be
     with pytest.raises(NotRetrainable, match=because):
         retrained(lesson=wrong)
     assert ModelVersion.objects.count() == 1
+
+
+ROWS_OF_TWO = [[0.0, 1.0], [2.0, 3.0]] * 10
+CODED = make_pipeline(OneHotEncoder(categories=[[0.0, 2.0], [1.0, 3.0]]), LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "rows", "targets", "because"),
+    [
+        (LinearRegression(), [["secret", 1.0]] * 20, [1, 2] * 10, "a text stands where"),
+        (LinearRegression(), ROWS_OF_TWO, ["secret", "b"] * 10, "a text stands where"),
+        (CODED, [*ROWS_OF_TWO, [9871.0, 1.0]], [0, 1] * 10 + [1], "a value is none of those"),
+        (LogisticRegression(), [[None, 9871.0]] * 20, [0, 1] * 10, "a value is missing"),
+        (LogisticRegression(), ROWS_OF_TWO, [9871] * 20, "its targets are all the same"),
+        (GradientBoostingClassifier(), ROWS_OF_TWO, [9871] * 20, "its targets are all the same"),
+        (LogisticRegression(), ROWS_OF_TWO, [0.9871, 0.5] * 10, "its targets are no classes"),
+        (MultinomialNB(), ROWS_OF_TWO, [0.9871, 0.5] * 10, "its targets are no classes"),
+        (RandomForestClassifier(), [[1e300, 0.0]] * 20, [0, 1] * 10, "a number is too large"),
+        (
+            GridSearchCV(LogisticRegression(), {"C": [1]}, cv=30), ROWS_OF_TWO, [0, 1] * 10,
+            "they are too few rows",
+        ),
+        (MultinomialNB(), [[-9871.0, 1.0]] * 20, [0, 1] * 10, "the estimator does not take them"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_why_it_cannot_be_fitted_is_said_without_a_value_of_anybodys(
+    estimator: Any, rows: list[Any], targets: list[Any], because: str
+) -> None:
+    taught = Lesson(rows, targets).rows_for(("a", "b"))
+    with pytest.raises(
+        NotRetrainable, match=f"^It cannot be fitted on these rows: {because}"
+    ) as no:
+        refit(estimator, taught)
+    assert not re.search(r"secret|987|np\.|\(array", str(no.value))
+    assert len(str(no.value)) < 200
+
+
+def test_a_value_that_the_champion_does_not_know_is_not_told() -> None:
+    rows, targets = [["red", 1.0], ["blue", 2.0]] * 10, [0, 1] * 10
+    choose = ColumnTransformer([("kind", OneHotEncoder(), [0])], remainder="passthrough")
+    fitted = make_pipeline(choose, LogisticRegression()).fit(np.array(rows, object), targets)
+    services.register_version(
+        model_name="colours",
+        data=save_estimator(fitted),
+        samples=Rows.of(np.array(rows, object)),
+        create_missing=True,
+    )
+    with pytest.raises(NotRetrainable, match="value in them that it does not know") as refused:
+        retrained("colours", Lesson([["secret", 1.0], ["blue", 2.0]] * 10, targets))
+    assert not re.search(r"secret|np\.", str(refused.value))
 
 
 def test_targets_of_another_kind_than_the_models_answers_are_told_so() -> None:
