@@ -257,6 +257,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("mlapi/favicon.svg")}
     ],
     "STYLES": [lambda _: static("mlapi/admin.css")],
+    "SCRIPTS": [lambda _: static("mlapi/admin.js")],
     "COLORS": {"primary": INDIGO},
     "DASHBOARD_CALLBACK": "mlapi.dashboard.front_page",
     "SIDEBAR": {"show_search": True, "navigation": "mlapi.dashboard.sidebar"},
