@@ -97,6 +97,11 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # at runtime it 
             self._check_new()
         return answers
 
+    def validate_unique(self) -> None:
+        """Not beside what is wrong already: a row that is not filled in has no rhythm to beat."""
+        if not self.errors:
+            super().validate_unique()
+
     def _fill(self, answers: dict[str, Any]) -> None:
         """The row as beat reads it."""
         row, margin = self.instance, answers["promote_if_better_by"]
