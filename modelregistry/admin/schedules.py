@@ -5,21 +5,26 @@ from copy import copy
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_celery_beat.models import PeriodicTasks
 from unfold.admin import ModelAdmin
 
 from jobs.models import Job
 from jobs.scheduling import OWNER
-from modelregistry.admin.reading import badge
+from modelregistry.admin.reading import badge, named
 from modelregistry.admin.schedule_form import ScheduleForm, refusal_of
 from modelregistry.admin.starting import job_link, may_start
 from modelregistry.models import RETRAIN, ScheduledRetraining
 from modelregistry.permissions import PROMOTE
 
+SHOWN = ("next_shown", "last", "runs_as")
+NOBODY = "nobody: save it again"
 MOODS = {"succeeded": "success", "failed": "danger", "dead": "danger", "cancelled": "warning"}
 
 
@@ -27,10 +32,12 @@ MOODS = {"succeeded": "success", "failed": "danger", "dead": "danger", "cancelle
 class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     form = ScheduleForm
     fields = (
-        "retrained", "every", "period", "at", "promote_if_better_by", "enabled", "last",
+        "retrained", "every", "period", "at", "promote_if_better_by", "enabled", *SHOWN,
     )  # fmt: skip
-    readonly_fields = ("last",)
-    list_display = ("model_name", "rhythm_shown", "margin_shown", "enabled", "since", "last")
+    readonly_fields = SHOWN
+    list_display = (
+        "model_name", "rhythm_shown", "margin_shown", "enabled", *SHOWN,
+    )  # fmt: skip
     list_filter = ("enabled",)
     list_select_related = ("interval", "crontab")
     search_fields = ("name",)
@@ -47,7 +54,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return bool(super().has_change_permission(request, obj)) and may_start(RETRAIN, request)
 
     def get_fields(self, request: HttpRequest, obj: ScheduledRetraining | None = None) -> Any:
-        return self.fields if obj else self.fields[:-1]
+        return self.fields if obj else self.fields[: -len(SHOWN)]
 
     def changeform_view(
         self,
@@ -136,11 +143,18 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def margin_shown(self, row: ScheduledRetraining) -> str:
         return "by hand" if row.margin is None else f"if better by {row.margin:g}"
 
-    @admin.display(description="Counted from", ordering="last_run_at")
-    def since(self, row: ScheduledRetraining) -> object:
-        return row.counted_from
+    @admin.display(description="Next run")
+    def next_shown(self, row: ScheduledRetraining) -> object:
+        return row.next_run or "paused"
 
-    @admin.display(description="Last job")
+    @admin.display(description="Runs as")
+    def runs_as(self, row: ScheduledRetraining) -> str:
+        """Whose the jobs are, as beat sees it."""
+        pk = json.loads(row.headers or "{}").get(OWNER)
+        owner = User.objects.filter(pk=pk, is_active=True).first()
+        return NOBODY if pk is not None and owner is None else named(owner)
+
+    @admin.display(description="Last run")
     def last(self, row: ScheduledRetraining) -> str | SafeString:
         """The newest that a schedule of this model has started, or why this one started none."""
         if row.description:
@@ -149,4 +163,6 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         job = jobs.filter(subject_label=row.model_name).first()
         if job is None:
             return "none yet"
-        return badge(job.state, MOODS.get(job.state, "info")) + job_link(job, " Follow the job")
+        mood = MOODS.get(job.state, "info")
+        when = date_format(job.created_at, "DATETIME_FORMAT")
+        return format_html("{} {}", badge(job.state, mood), job_link(job, when))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -60,6 +60,15 @@ class ScheduledRetraining(PeriodicTask):  # type: ignore[misc]  # it has no type
     def counted_from(self) -> datetime:
         """The moment from which its next run is counted: its last one, or when it was changed."""
         return self.last_run_at or self.date_changed
+
+    @property
+    def next_run(self) -> datetime | None:
+        """When beat starts it next, to the second, as beat reckons; None while it is paused."""
+        if not self.enabled:
+            return None
+        left: timedelta = self.schedule.remaining_estimate(self.counted_from)
+        soon = timezone.now() + max(left, timedelta()) + timedelta(seconds=0.5)
+        return soon.replace(microsecond=0)
 
     @property
     def params(self) -> dict[str, Any]:
