@@ -13,5 +13,6 @@ VIEW_VERSION: Final = "modelregistry.view_modelversion"
 """Also what is in it: its rows, and the .skops file that was handed in. A file handed in as ONNX is
 its ONNX form, and open to whoever may ask the model.
 """
+VIEW_HISTORY: Final = "modelregistry.view_aliaschange"
 CONVERT: Final = "modelregistry.convert_modelversion"
 PROMOTE: Final = "modelregistry.promote_modelversion"

@@ -133,7 +133,8 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
         shown = None if job is None else page_of(job, request.user)
-        context = {"shown": shown, "badges": showing.BADGES, **(extra_context or {})}
+        own = {"shown": shown, "badges": showing.BADGES, "show_history": False}  # nobody edits jobs
+        context = {**own, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
     def cancel_job(self, request: HttpRequest, job_id: str) -> HttpResponse:

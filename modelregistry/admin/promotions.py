@@ -3,12 +3,12 @@
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
-from modelregistry.admin.reading import ReadOnly, named
+from modelregistry.admin.reading import Unedited, named
 from modelregistry.models import AliasChange
 
 
 @admin.register(AliasChange)
-class PromotionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]  # unfold has no types
+class PromotionAdmin(Unedited, ModelAdmin):  # type: ignore[misc]  # unfold has no types
     list_display = ("at", "model", "alias", "version", "previous", "who", "reason")
     list_select_related = ("model", "version__model", "previous__model", "actor")
     list_filter = ("alias", ("model", admin.RelatedOnlyFieldListFilter))

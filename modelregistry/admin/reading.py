@@ -3,10 +3,11 @@ figures are written.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
@@ -35,6 +36,20 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class Unedited(ReadOnly):
+    """The same for an admin alone: its page has no button to edits, of which there are none."""
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"show_history": False, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)  # type: ignore[misc,no-any-return]
 
 
 def acting(request: HttpRequest) -> User | None:

@@ -18,6 +18,7 @@ from unfold.forms import BaseDialogForm
 
 from modelregistry.admin.comparing import Comparing
 from modelregistry.admin.handing_in import HandsIn
+from modelregistry.admin.history import HistoryShown
 from modelregistry.admin.moving import RollsBack
 from modelregistry.admin.reading import ReadOnly, badge, named, parity_badge, state_badge
 from modelregistry.admin.starting import button, may_start
@@ -87,7 +88,7 @@ class PromotionInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(RegisteredModel)
-class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, ChampionShown):
+class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, ChampionShown):
     list_display = ("name", "task", "champion", "visibility", "version_count", "updated")
     list_filter = ("task", "visibility")
     search_fields = ("name", "description")

@@ -19,7 +19,7 @@ from modelregistry.admin.dialogs import dialog, tell
 from modelregistry.admin.libraries import LibrariesShown, libraries_badge
 from modelregistry.admin.moving import Points, ReasonForm, moved, senseless
 from modelregistry.admin.reading import (
-    ReadOnly,
+    Unedited,
     acting,
     badge,
     named,
@@ -45,7 +45,7 @@ FIRST = (
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, ReadOnly, Waiting):
+class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, Unedited, Waiting):
     list_display = (
         "__str__", "state_shown", "serves", "runtime", "parity_shown", "size", "created_at",
         "creator",
