@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from modelregistry.admin.charts import ONNX, SOURCE, latencies, milliseconds, spread
 from modelregistry.admin.reading import parity_badge
 from modelregistry.admin.starting import found
+from modelregistry.admin.waiting import words_of
 from modelregistry.conversion.budget import DEFAULT_BUDGET, Budget
 from modelregistry.conversion.parity import in_words
 from modelregistry.models import ModelVersion
@@ -47,6 +48,7 @@ class ReportPage:
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "title": f"Parity of {version}",
             "version": version,
+            "unchecked": words_of(version),
             **report_context(version),
         }
         return TemplateResponse(request, "admin/modelregistry/report/page.html", context)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from jobs import states
 from jobs.access import visible_to
 from jobs.admin import showing
 from jobs.models import Job
@@ -18,8 +19,8 @@ from modelregistry.models import ModelVersion
 
 WORDS = {
     "pending": "Its file waits to be checked.",
-    "validating": "Its file is checked: what it is, what it takes and what it gives.",
-    "converting": "Its ONNX form is made, and compared with the model in the file.",
+    "validating": "Its file is being checked: what it is, what it takes and what it gives.",
+    "converting": "Its ONNX form is being made, and compared with the model in the file.",
     "rejected": "Its file is not taken. Hand in another one as the next version.",
     "broken": "Its check ended without a verdict.",
 }
@@ -39,7 +40,13 @@ class Check:
 
     @property
     def words(self) -> str:
-        return WORDS[self.version.state]
+        """The job is taken up a moment before the version says so."""
+        begun = self.job is not None and self.job.state == states.RUNNING
+        return self.begun if begun and self.version.state == "pending" else words_of(self.version)
+
+    @property
+    def begun(self) -> str:
+        return WORDS["validating"]
 
     @property
     def reason(self) -> str:
@@ -89,6 +96,11 @@ class Waiting(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             **(extra_context or {}),
         }
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
+
+
+def words_of(version: ModelVersion) -> str:
+    """How far its check is; empty where it is ready."""
+    return WORDS.get(version.state, "")
 
 
 def is_unchecked(version: Model | None) -> bool:

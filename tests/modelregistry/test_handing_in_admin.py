@@ -183,6 +183,14 @@ def test_lists_and_pages_bear_versions_that_wait(adder: Client) -> None:
     assert "Signature" not in shown
 
 
+def test_once_its_job_runs_it_does_not_wait_any_more(adder: Client) -> None:
+    post(adder)
+    Job.objects.update(state="running", attempt=1)
+    shown = text(adder.get(page_of(ModelVersion.objects.get())))  # type: ignore[arg-type]
+    assert "Its file is being checked" in shown
+    assert "waits" not in shown
+
+
 def test_a_page_follows_the_job_and_offers_nothing_yet() -> None:
     chief = Client()
     chief.force_login(User.objects.create_superuser("chief"))

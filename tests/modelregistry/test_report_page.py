@@ -114,11 +114,26 @@ def test_where_nothing_was_compared_it_says_so(chief: Client, made: Any) -> None
     assert "There is nothing to compare" in shown(chief, address(made()))
 
 
-def test_a_version_that_waits_for_its_checks_has_nothing_to_compare(chief: Client) -> None:
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("pending", "It is not checked yet, so there is no report. Its file waits to be checked."),
+        ("validating", "It is not checked yet, so there is no report. Its file is being checked"),
+        ("converting", "so there is no report. Its ONNX form is being made"),
+        ("rejected", "Its file is not taken."),
+        ("broken", "Its check ended without a verdict."),
+    ],
+)
+def test_a_version_that_was_not_checked_has_no_report_and_says_why(
+    chief: Client, state: str, said: str
+) -> None:
     version = tree_version()
-    waiting = {"state": "pending", "runtime": "", "format": "", "signature": {}, "parity": {}}
-    ModelVersion.objects.update(**waiting)
-    assert "There is nothing to compare" in shown(chief, address(version))
+    unknown = {"runtime": "", "format": "", "signature": {}, "parity": {}}
+    ModelVersion.objects.update(state=state, **unknown)
+    told = shown(chief, address(version))
+    assert said in told
+    assert "only one form" not in told
+    assert "as JSON" not in told  # there is none
 
 
 def test_a_difference_that_is_not_finite_is_shown_as_such(chief: Client) -> None:

@@ -16,6 +16,8 @@ function follow() {
     if (newest && newest.seq >= job.seq) return;
     newest = job;
     show(root, job, badges);
+    const waits = root.querySelector("[data-begun]");
+    if (waits && job.state === "running") waits.textContent = waits.dataset.begun;
     if (!isTerminal(job)) return;
     live.stop();
     refresh();
