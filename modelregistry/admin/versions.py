@@ -176,8 +176,10 @@ class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, Unedited,
         return format_html(
             "<p>No ONNX form of this version answers as its source does, so none is kept. "
             "It serves in scikit-learn: the same answers, more slowly.</p>"
+            '<p class="mt-2">{}</p>'
             '<details class="mt-2"><summary class="cursor-pointer">What was tried</summary>'
             "{}</details>",
+            _advice(version),
             version.reason,
         )
 
@@ -232,6 +234,18 @@ class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, Unedited,
     @admin.display(description="Created by", ordering="created_by__username")
     def creator(self, version: ModelVersion) -> str:
         return named(version.created_by)
+
+
+def _advice(version: ModelVersion) -> str:
+    """What staff can do about it: little where no form could be made at all."""
+    calm = "Where that is fast enough, leave it so; otherwise"
+    if version.parity.get("status", "none") == "none":
+        return f"{calm} train it without the step that has no counterpart in ONNX."
+    samples = "" if version.samples_sha256 else "hand it in again with sample rows, "
+    return (
+        f"{calm} press Convert and choose another precision, {samples}"
+        "or allow a larger tolerance on its model's page."
+    )
 
 
 def _artifact(sha256: str, size: int) -> SafeString:
