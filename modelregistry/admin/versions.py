@@ -16,6 +16,7 @@ from jobs.models import Job
 from modelregistry import permissions, services
 from modelregistry.admin.asking import ConversionForm
 from modelregistry.admin.dialogs import dialog, tell
+from modelregistry.admin.files import FilesShown
 from modelregistry.admin.libraries import LibrariesShown, libraries_badge
 from modelregistry.admin.moving import Points, ReasonForm, moved, senseless
 from modelregistry.admin.reading import (
@@ -45,7 +46,9 @@ FIRST = (
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, Unedited, Waiting):
+class ModelVersionAdmin(
+    FilesShown, LibrariesShown, RowsShown, ReportPage, Points, Unedited, Waiting
+):
     list_display = (
         "__str__", "state_shown", "serves", "runtime", "parity_shown", "size", "created_at",
         "creator",
@@ -206,16 +209,6 @@ class ModelVersionAdmin(LibrariesShown, RowsShown, ReportPage, Points, Unedited,
         found = _listed({name: f"{value:.4g}" for name, value in version.metrics.items()})
         return found or "not measured: no rows were held out"
 
-    @admin.display(description="Source")
-    def source(self, version: ModelVersion) -> SafeString:
-        return _artifact(version.source_sha256, version.source_size)
-
-    @admin.display(description="ONNX")
-    def onnx(self, version: ModelVersion) -> str:
-        if version.onnx_size is None:
-            return "none"
-        return _artifact(version.onnx_sha256, version.onnx_size)
-
     @admin.display(description="Made by")
     def job(self, version: ModelVersion) -> str:
         job = Job.objects.filter(pk=version.job_id).first() if version.job_id else None
@@ -246,10 +239,6 @@ def _advice(version: ModelVersion) -> str:
         f"{calm} press Convert and choose another precision, {samples}"
         "or allow a larger tolerance on its model's page."
     )
-
-
-def _artifact(sha256: str, size: int) -> SafeString:
-    return format_html('{}, sha256 <code class="break-all">{}</code>', filesizeformat(size), sha256)
 
 
 def _listed(facts: dict[str, str]) -> str:
