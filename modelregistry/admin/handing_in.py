@@ -212,6 +212,7 @@ def _shown(
     context = {
         **page.admin_site.each_context(request),
         "opts": page.opts,
+        "original": model,
         "title": f"Hand in a version of {model.name}" if model else "Hand in a model",
         "form": form,
         "most_bytes": settings.LARGEST_UPLOAD,

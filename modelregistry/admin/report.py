@@ -47,6 +47,8 @@ class ReportPage:
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "title": f"Parity of {version}",
+            "opts": self.opts,  # type: ignore[attr-defined]
+            "original": version,
             "version": version,
             "unchecked": words_of(version),
             **report_context(version),
