@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -50,8 +49,7 @@ class ModelVersionAdmin(
     FilesShown, LibrariesShown, RowsShown, ReportPage, Points, Unedited, Waiting
 ):
     list_display = (
-        "__str__", "state_shown", "serves", "runtime", "parity_shown", "size", "created_at",
-        "creator",
+        "__str__", "state_shown", "serves", "runtime", "parity_shown", "created_at", "creator",
     )  # fmt: skip
     list_filter = ("state", "runtime", ("model", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("model", "created_by")
@@ -185,10 +183,6 @@ class ModelVersionAdmin(
             _advice(version),
             version.reason,
         )
-
-    @admin.display(description="Size")
-    def size(self, version: ModelVersion) -> str:
-        return filesizeformat(version.size_bytes)
 
     @admin.display(description="Inputs and outputs")
     def signature_shown(self, version: ModelVersion) -> SafeString:
