@@ -40,6 +40,12 @@ class Work(Protocol):
     @property
     def owner_id(self) -> int | None: ...
 
+    @property
+    def is_operators(self) -> bool:
+        """Whether the operator's own command or schedule has made it. Another job without an owner
+        is one whose owner's account is gone, or a stranger's: it may do what anybody may.
+        """
+
     def progress(self, done: int, total: int, stage: str = "") -> None: ...
 
     def log(self, message: str, level: str = "info") -> None:

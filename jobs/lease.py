@@ -63,6 +63,11 @@ class Lease:
     def owner_id(self) -> int | None:
         return self._job.owner_id
 
+    @property
+    def is_operators(self) -> bool:
+        operators = (Job.Origin.COMMAND, Job.Origin.SCHEDULE)
+        return self._job.owner_id is None and self._job.origin in operators
+
     def progress(self, done: int, total: int, stage: str = "") -> None:
         """Raises Cancelled, Superseded."""
         with self._changed:

@@ -81,11 +81,13 @@ def retrain(
     actor: User | None,
     step: Callable[[str], None],
     promote_if_better_by: float | None = None,
+    is_operators: bool = False,
 ) -> Retrained:
     """Learn from `lesson`, or from the rows that were handed in with the version before.
 
     With `promote_if_better_by` the new version serves where its accuracy, or a regressor's R2, is
-    better by that much. A second attempt of the same job completes the version that the first has
+    better by that much, and `actor` may promote; `is_operators` says that without one the operator
+    has asked. A second attempt of the same job completes the version that the first has
     registered. `step` hears which of STEPS begins, and PROMOTE. Raises NotRetrainable,
     UnknownModel, UnknownVersion, ArchivedModel, RefusedFile, Unconfined, DamagedArtifact,
     StoreUnavailable.
@@ -103,8 +105,12 @@ def retrain(
         trained_rows=len(trained.samples),
         heldout_rows=len(trained.heldout),
     )
-    asked = promote_if_better_by
-    return done if asked is None else _promote_if_better(done, asked, actor, step)
+    if promote_if_better_by is None:
+        return done
+    step(PROMOTE)
+    challenge = done.challenge(promote_if_better_by)
+    verdict = services.promote_if_better(challenge, actor=actor, is_operators=is_operators)
+    return replace(done, verdict=verdict)
 
 
 def _load(
@@ -143,14 +149,6 @@ def _measure(champion: Champion, heldout: Rows, step: Callable[[str], None]) -> 
             "The version before cannot be measured on these rows: there is a value in them that it "
             "does not know, or their targets are of another kind than its answers."
         ) from error
-
-
-def _promote_if_better(
-    done: Retrained, by: float, actor: User | None, step: Callable[[str], None]
-) -> Retrained:
-    step(PROMOTE)
-    verdict = services.promote_if_better(done.challenge(by), actor=actor)
-    return replace(done, verdict=verdict)
 
 
 def check_retrainable(version: ModelVersion, *, taught: bool) -> None:

@@ -74,11 +74,7 @@ def spread(count: int, most: int = MOST_ROWS) -> list[int]:
 
 def arranged(rows: Rows, columns: tuple[str, ...]) -> Rows:
     """Columns in that order where they have those names; by position where they have others."""
-    if rows.columns == columns or set(rows.columns) != set(columns):
-        return rows
-    order = [rows.columns.index(name) for name in columns]
-    values = tuple(tuple(row[place] for place in order) for row in rows.values)
-    return Rows(columns=columns, values=values, targets=rows.targets)
+    return rows.arranged(columns) if set(rows.columns) == set(columns) else rows
 
 
 def _offered(a: Offer, b: Offer) -> Iterator[tuple[str, tuple[int, ...], Rows]]:

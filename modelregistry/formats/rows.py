@@ -59,6 +59,14 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
             targets=None if self.targets is None else tuple(self.targets[p] for p in places),
         )
 
+    def arranged(self, columns: tuple[str, ...]) -> "Rows":
+        """The same rows with their columns, which are these, in this order."""
+        if self.columns == columns:
+            return self
+        places = [self.columns.index(name) for name in columns]
+        values = tuple(tuple(row[place] for place in places) for row in self.values)
+        return Rows(columns=columns, values=values, targets=self.targets)
+
     @property
     def textual(self) -> tuple[bool, ...]:
         """For each column: does it hold strings? Raises FormatError where some rows do not."""

@@ -36,17 +36,14 @@ class RowsFile:
 
 
 def in_order(rows: Rows, columns: tuple[str, ...]) -> Rows:
-    """The rows with the model's columns, found by name; a model without names takes them as they
-    are. Raises NotRetrainable where they are others.
+    """The rows with the model's columns, found by name; a model without names takes others as they
+    are. Raises NotRetrainable where they do not fit.
     """
-    if rows.columns == columns:
-        return rows
-    if columns == numbered(len(columns)) and len(rows.columns) == len(columns):
+    without_names = columns == numbered(len(columns)) and set(rows.columns) != set(columns)
+    if without_names and len(rows.columns) == len(columns):
         return Rows(columns=columns, values=rows.values, targets=rows.targets)
     _check_names(rows.columns, columns)
-    places = [rows.columns.index(name) for name in columns]
-    values = tuple(tuple(row[place] for place in places) for row in rows.values)
-    return Rows(columns=columns, values=values, targets=rows.targets)
+    return rows.arranged(columns)
 
 
 def _check_names(given: tuple[str, ...], wanted: tuple[str, ...]) -> None:

@@ -159,14 +159,12 @@ def _fitting(rows: Rows, columns: tuple[str, ...]) -> Rows:
             f"the sample rows have {len(rows.columns)} columns, the model takes {len(columns)}."
             f"{_one_too_many(rows.columns, columns)}"
         )
-    if columns == numbered(len(columns)) or rows.columns == columns:
+    if set(rows.columns) == set(columns):
+        return rows.arranged(columns)
+    if columns == numbered(len(columns)):
         return rows
-    if set(rows.columns) != set(columns):
-        missing = ", ".join(sorted(set(columns) - set(rows.columns)))
-        raise FormatError(f"the sample rows lack these columns of the model: {missing[:200]}.")
-    order = [rows.columns.index(name) for name in columns]
-    values = tuple(tuple(row[index] for index in order) for row in rows.values)
-    return Rows(columns=columns, values=values, targets=rows.targets)
+    missing = ", ".join(sorted(set(columns) - set(rows.columns)))
+    raise FormatError(f"the sample rows lack these columns of the model: {missing[:200]}.")
 
 
 def _one_too_many(given: tuple[str, ...], wanted: tuple[str, ...]) -> str:

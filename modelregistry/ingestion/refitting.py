@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import train_test_split
 
 from modelregistry.errors import NotRetrainable
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 HELD_OUT = 0.25
 SEED = 42
 MEASURED = ("classification", "regression")
+TAKEN_OUT = frozenset({"memory", "n_jobs"})
 # What scikit-learn says of rows, which quotes them, and what is said instead; the first that fits.
 SAID = (
     ("could not convert string", "a text stands where it takes numbers"),
@@ -62,19 +64,47 @@ def split(rows: Rows) -> tuple[Rows, Rows]:
 
 
 def refit(estimator: Estimator, rows: Rows) -> Estimator:
-    """A clone of `estimator`, fitted on `rows`. Raises NotRetrainable where it cannot be."""
+    """A clone of `estimator`, fitted on `rows` by one thread, which keeps nothing on disk.
+
+    Raises NotRetrainable where it cannot be.
+    """
     for part in parts(estimator):
         if hasattr(part, "_transformer_to_input_indices"):  # its clone gets no column names
             places = {name: columns for name, _, columns in part.transformers_}
             part.transformers = [(name, step, places[name]) for name, step, _ in part.transformers]
     try:
         table = as_taken(estimator, rows.matrix())
-        return clone(estimator).fit(table, np.array(rows.targets))
+        return _unfitted(estimator, rows.columns).fit(table, np.array(rows.targets))
     except FormatError as error:
         raise NotRetrainable(f"It cannot be fitted on these rows: {error}") from error
     except (ValueError, TypeError) as error:
         log.info("an estimator cannot be fitted anew: %s", error)
         raise NotRetrainable(f"It cannot be fitted on these rows: {_why(error)}.") from error
+
+
+def _unfitted(estimator: Estimator, columns: tuple[str, ...]) -> Estimator:
+    """A clone. Its file says neither where on this machine steps are kept, from where pickles would
+    be read, nor how many processors it takes; templates in it take columns by their place.
+    """
+    fresh = clone(estimator)
+    for part in parts(fresh):
+        for name in TAKEN_OUT & vars(part).keys():
+            setattr(part, name, None)
+        if isinstance(part, ColumnTransformer):
+            part.transformers = [
+                (name, step, _by_place(wanted, columns)) for name, step, wanted in part.transformers
+            ]
+    return fresh
+
+
+def _by_place(wanted: object, columns: tuple[str, ...]) -> object:
+    """One name or several, as places; all that says otherwise which columns are meant stays."""
+    if isinstance(wanted, str):
+        return columns.index(wanted) if wanted in columns else wanted
+    several = isinstance(wanted, list | tuple | np.ndarray)
+    if several and all(isinstance(name, str) and name in columns for name in wanted):
+        return [columns.index(name) for name in wanted]
+    return wanted
 
 
 def as_file(estimator: Estimator) -> bytes:

@@ -37,12 +37,22 @@ def move_alias(
     check_whole(version)
     with transaction.atomic():
         RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-        fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
-        check_may_serve(fresh)
-        head = AliasChange.objects.head(version.model_id, alias)
-        if head is not None and head.version_id == fresh.pk:
-            return head
-        change = point(fresh, alias, after=head, back_to=head, actor=actor, reason=reason)
+        return move_locked(version, alias, actor=actor, reason=reason)
+
+
+def move_locked(
+    version: ModelVersion, alias: str, *, actor: User | None, reason: str
+) -> AliasChange:
+    """The same in the caller's transaction and lock, of a version whose file was checked before.
+
+    Raises NotPromotable.
+    """
+    fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
+    check_may_serve(fresh)
+    head = AliasChange.objects.head(version.model_id, alias)
+    if head is not None and head.version_id == fresh.pk:
+        return head
+    change = point(fresh, alias, after=head, back_to=head, actor=actor, reason=reason)
     log.info("%s by %s", change, actor or "the operator")
     return change
 

@@ -93,6 +93,7 @@ def run_retrain(work: Work, params: RetrainParams) -> dict[str, object]:
         actor=owner_of(work),
         step=Steps(work, steps),
         promote_if_better_by=params.margin(),
+        is_operators=work.is_operators,
     )
     work.log(_comparison(done))
     promotion = _promotion(done)

@@ -54,6 +54,7 @@ def retrained(
         actor=actor,
         step=(steps if steps is not None else []).append,
         promote_if_better_by=by,
+        is_operators=actor is None,
     )
 
 
@@ -239,13 +240,14 @@ def test_better_by_that_much_means_what_it_says(
             by=by,
         ),
         actor=None,
+        is_operators=True,
     )
     assert verdict.promoted is won
     assert serving() == [2 if won else 1]
 
 
 def run(**params: object) -> Job:
-    job = queued(RETRAIN, params={"model": "plants", **params})
+    job = queued(RETRAIN, params={"model": "plants", **params}, origin=Job.Origin.COMMAND)
     assert execution.run(job, find(RETRAIN), worker="here:1")
     return job
 
@@ -267,3 +269,16 @@ def test_a_job_with_a_negative_margin_is_refused() -> None:
     job = run(promote_if_better_by=-0.1)
     assert (job.state, job.error_code) == ("failed", "wrong_params")
     assert "promote_if_better_by" in job.error_detail
+
+
+@pytest.mark.parametrize("origin", [Job.Origin.REST, Job.Origin.ADMIN, Job.Origin.DIRECT])
+def test_a_job_whose_owner_has_no_account_any_more_promotes_nothing(origin: str) -> None:
+    poor_version()
+    params = {"model": "plants", "promote_if_better_by": 0.0}
+    job = queued(RETRAIN, params=params, origin=origin)
+    assert execution.run(job, find(RETRAIN), worker="here:1")
+    job.refresh_from_db()
+    assert job.result["promotion"].startswith(
+        "Not promoted. Whoever asked for this has no account any more. accuracy"
+    )
+    assert serving() == [1]
