@@ -3,7 +3,7 @@
 Pure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -12,27 +12,26 @@ from modelregistry.formats.rows import Rows, Scalar
 from modelregistry.formats.signature import Datatype, Signature, Tensor, TensorSpec
 
 Ask: TypeAlias = Callable[[Rows], Sequence[Tensor]]
-MOST_ROWS: Final = 16
-# Of the largest answer: a product is summed up in another order when there are more rows.
-NEAR: Final[dict[Datatype, float]] = {"FP16": 1e-2, "FP32": 1e-4, "FP64": 1e-8}
+MOST_ROWS: Final = 8
+# How far numbers may be apart: of the row's own largest, beside other rows; of all rows' largest,
+# in a batch of another size, in which products are summed up in another order.
+BESIDE: Final[dict[Datatype, float]] = {"FP16": 1e-3, "FP32": 1e-6, "FP64": 1e-12}
+ALONE: Final[dict[Datatype, float]] = {"FP16": 5e-2, "FP32": 1e-2, "FP64": 1e-6}
 
 
 def dependent_output(ask: Ask, rows: Rows, outputs: Sequence[TensorSpec]) -> str | None:
-    """The first output that differs for a row alone and for it among the others; None: none does.
+    """The first output whose entry for a row changes with the rows beside it; None: none does.
 
-    Only the first MOST_ROWS are put to the model. A label may differ where two scores tie. Raises
-    what `ask` raises.
+    The first MOST_ROWS are put to the model together, then with other rows in the place of some,
+    then each alone: in that, a label may differ where two scores tie. Raises what `ask` raises.
     """
     few = rows.first(MOST_ROWS)
     together = ask(few)
-    each = [ask(few.at([place])) for place in range(len(few))]
-    alone = [np.concatenate(answers) for answers in zip(*each, strict=True)]
-    ties = _tied(alone, outputs)
-    for spec, ours, theirs in zip(outputs, alone, together, strict=True):
-        same = _same(spec, ours, theirs)
-        if not (same if spec.datatype in NEAR else same | ties).all():
-            return spec.name
-    return None
+    for stay, beside in _with_others_beside(few):
+        for spec, ours, theirs in zip(outputs, together, ask(beside), strict=True):
+            if not _equal(spec, ours[stay], theirs[stay]).all():
+                return spec.name
+    return _not_alone(ask, few, together, outputs)
 
 
 def varied_rows(signature: Signature) -> Rows:
@@ -46,32 +45,73 @@ def varied_rows(signature: Signature) -> Rows:
 def _values(datatype: Datatype, random: np.random.Generator) -> list[Scalar]:
     """One for each row. Whole numbers are small ones: they may be places in a table."""
     small = random.integers(0, 4, MOST_ROWS)
-    if datatype in NEAR:
+    if datatype in ALONE:
         return [float(value) for value in random.normal(scale=10.0, size=MOST_ROWS)]
     if datatype == "BYTES":
         return ["abcd"[place] for place in small]
     return [bool(place % 2) if datatype == "BOOL" else int(place) for place in small]
 
 
-def _same(spec: TensorSpec, ours: Tensor, theirs: Tensor) -> Tensor:
-    """One entry a row."""
+def _with_others_beside(rows: Rows) -> Iterator[tuple[Tensor, Rows]]:
+    """Places that keep their row, and the rows with another one in each place that does not.
+
+    Of any two places one is kept and the other changed in some of them, and the other way round:
+    their numbers differ in some binary digit.
+    """
+    places = np.arange(len(rows))
+    for digit in range(max(len(rows) - 1, 0).bit_length()):
+        for kept in (0, 1):
+            stay = (places >> digit) & 1 == kept
+            others = (places + 1) % len(rows)
+            yield np.flatnonzero(stay), rows.at(np.where(stay, places, others).tolist())
+
+
+def _not_alone(
+    ask: Ask, few: Rows, together: Sequence[Tensor], outputs: Sequence[TensorSpec]
+) -> str | None:
+    each = [ask(few.at([place])) for place in range(len(few))]
+    alone = [np.concatenate(answers) for answers in zip(*each, strict=True)]
+    ties = _tied(alone, outputs)
+    for spec, ours, theirs in zip(outputs, alone, together, strict=True):
+        same = _near(spec, ours, theirs)
+        if not (same if spec.datatype in ALONE else same | ties).all():
+            return spec.name
+    return None
+
+
+def _equal(spec: TensorSpec, ours: Tensor, theirs: Tensor) -> Tensor:
+    """One entry a row; numbers may differ in their last bits."""
+    return _same(spec, ours, theirs, lambda row: BESIDE[spec.datatype] * _largest(row))
+
+
+def _near(spec: TensorSpec, ours: Tensor, theirs: Tensor) -> Tensor:
+    """One entry a row; numbers may differ by what rounding makes of the largest."""
+    return _same(spec, ours, theirs, lambda _: ALONE[spec.datatype] * _largest(ours))
+
+
+def _same(
+    spec: TensorSpec, ours: Tensor, theirs: Tensor, allowed: Callable[[Tensor], float]
+) -> Tensor:
     if ours.shape != theirs.shape:
         return np.zeros(len(ours), dtype=bool)
-    if spec.datatype not in NEAR:
-        return np.asarray((ours == theirs).reshape(len(ours), -1).all(axis=1), dtype=bool)
-    near = NEAR[spec.datatype] * _largest(ours)
-    close = np.isclose(ours.astype(float), theirs.astype(float), rtol=0, atol=near, equal_nan=True)
-    return np.asarray(close.reshape(len(ours), -1).all(axis=1), dtype=bool)
+    flat, other = ours.reshape(len(ours), -1), theirs.reshape(len(ours), -1)
+    if spec.datatype not in ALONE:
+        return np.asarray((flat == other).all(axis=1), dtype=bool)
+    within = np.array([[allowed(row)] for row in flat])
+    with np.errstate(invalid="ignore"):  # of infinite ones
+        apart = np.abs(flat.astype(float) - other.astype(float))
+    alike = (flat == other) | (np.isnan(flat) & np.isnan(other))
+    return np.asarray((alike | (apart <= within)).all(axis=1), dtype=bool)
 
 
 def _tied(answers: Sequence[Tensor], outputs: Sequence[TensorSpec]) -> Tensor:
     """Rows of which the two best scores are so near that either label is right."""
     tied = np.zeros(len(answers[0]), dtype=bool)
     for spec, scores in zip(outputs, answers, strict=True):
-        if spec.datatype in NEAR and scores.ndim == 2 and scores.shape[1] > 1:
+        if spec.datatype in ALONE and scores.ndim == 2 and scores.shape[1] > 1:
             best = np.sort(scores.astype(float), axis=1)
-            with np.errstate(invalid="ignore"):  # of infinite ones
-                tied |= best[:, -1] - best[:, -2] <= NEAR[spec.datatype] * _largest(scores)
+            with np.errstate(invalid="ignore"):
+                tied |= best[:, -1] - best[:, -2] <= ALONE[spec.datatype] * _largest(scores)
     return tied
 
 

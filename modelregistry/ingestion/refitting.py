@@ -101,9 +101,9 @@ def _by_place(wanted: object, columns: tuple[str, ...]) -> object:
     """One name or several, as places; all that says otherwise which columns are meant stays."""
     if isinstance(wanted, str):
         return columns.index(wanted) if wanted in columns else wanted
-    several = isinstance(wanted, list | tuple | np.ndarray)
-    if several and all(isinstance(name, str) and name in columns for name in wanted):
-        return [columns.index(name) for name in wanted]
+    names = list(wanted) if isinstance(wanted, list | tuple | np.ndarray) else []
+    if names and all(isinstance(name, str) and name in columns for name in names):
+        return [columns.index(name) for name in names]
     return wanted
 
 

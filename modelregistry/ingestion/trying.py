@@ -17,7 +17,7 @@ from modelregistry.ingestion.alone import dependent_output, varied_rows
 log = logging.getLogger(__name__)
 
 Ask: TypeAlias = Callable[[Rows], object]
-ROWS_CPU_S: Final = 5.0  # for a few rows: what needs longer serves nobody
+ROW_CPU_S: Final = 5.0  # what needs longer serves nobody
 SAMPLES_CPU_S: Final = 120.0  # for all of them, which may be a million
 # What estimators and runtimes raise for rows they do not take, and when they are damaged.
 REFUSALS = (
@@ -74,7 +74,8 @@ def _refuse_dependent(runtime: OnnxRuntime, rows: Rows) -> None:
         )
 
 
-def _run(runtime: OnnxRuntime, rows: Rows, *, cpu_s: float = ROWS_CPU_S) -> list[Tensor]:
+def _run(runtime: OnnxRuntime, rows: Rows, *, cpu_s: float | None = None) -> list[Tensor]:
+    cpu_s = ROW_CPU_S * len(rows) if cpu_s is None else cpu_s
     names = [spec.name for spec in runtime.signature.outputs]
     try:
         answers = runtime.run_within(cpu_s, rows.tensors(runtime.signature), names)

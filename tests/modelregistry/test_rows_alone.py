@@ -10,6 +10,7 @@ from onnx import NodeProto, helper
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
 
 from modelregistry import services
 from modelregistry.errors import RefusedFile
@@ -17,7 +18,7 @@ from modelregistry.formats.onnx_format import OnnxRuntime, open_onnx
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.signature import TensorSpec
 from modelregistry.ingestion import trying
-from modelregistry.ingestion.alone import dependent_output, varied_rows
+from modelregistry.ingestion.alone import MOST_ROWS, dependent_output, varied_rows
 from modelregistry.ingestion.trying import try_onnx
 from modelregistry.models import ModelVersion
 from tests.modelregistry.hostile.onnx_models import endless_loop
@@ -53,14 +54,25 @@ def turned() -> bytes:
 
 
 def faintly_beside() -> bytes:
-    """A thousandth of the row above it, beside itself."""
-    total = helper.make_node("CumSum", ["a", "axis"], ["total"])
-    part = helper.make_node("Mul", ["total", "little"], ["part"])
+    """Itself, and a hundred-thousandth of the mean of all."""
+    mean = helper.make_node("ReduceMean", ["a", "axis"], ["mean"], keepdims=1)
+    part = helper.make_node("Mul", ["mean", "little"], ["part"])
     both = helper.make_node("Add", ["a", "part"], ["value"])
-    return of_two(total, part, both, axis=np.array(0, np.int64), little=np.array(0.001, np.float32))
+    little = np.array(1e-5, np.float32)
+    return of_two(mean, part, both, axis=np.array([0], np.int64), little=little)
 
 
-@pytest.mark.parametrize("build", [adding_up, centred, turned, faintly_beside])
+def shared_out() -> bytes:
+    """Each row, by how many there are: the same beside any others."""
+    nodes = [
+        helper.make_node("Shape", ["a"], ["shape"], start=0, end=1),
+        helper.make_node("Cast", ["shape"], ["count"], to=1),
+        helper.make_node("Div", ["a", "count"], ["value"]),
+    ]
+    return of_two(*nodes)
+
+
+@pytest.mark.parametrize("build", [adding_up, centred, turned, faintly_beside, shared_out])
 @pytest.mark.parametrize("samples", [TWO, None], ids=["samples", "no samples"])
 def test_an_answer_that_rows_beside_it_change_is_refused(
     build: Callable[[], bytes], samples: Rows | None
@@ -86,9 +98,36 @@ def test_rows_of_zeros_hide_nothing() -> None:
         try_onnx(open_onnx(adding_up()), zeros)
 
 
+@pytest.mark.parametrize(
+    ("count", "apart"), [(n, by) for n in range(2, MOST_ROWS + 1) for by in range(1, n)]
+)
+def test_no_place_may_hear_of_another(count: int, apart: int) -> None:
+    """Each row hears of the one so many places on: whichever two places those are."""
+    spec = TensorSpec(name="value", datatype="FP64", shape=(-1, 1))
+    rows = Rows(columns=("a",), values=tuple((float(n * n),) for n in range(count)))
+    for hears in range(count):
+        heard = (hears + apart) % count
+
+        def ask(some: Rows, hears: int = hears, heard: int = heard) -> list[np.ndarray]:
+            values = some.matrix()
+            if len(values) == count:
+                values[hears] += 1e-7 * values[heard]  # less than rounding may make of sums
+            return [values]
+
+        assert dependent_output(ask, rows, [spec]) == "value"
+
+
 @pytest.mark.parametrize("build", [lambda: doubling(a=["n", 2]), lambda: looking_up(4)])
 def test_a_model_that_answers_row_by_row_is_taken(build: Callable[[], bytes]) -> None:
     try_onnx(open_onnx(build()), None)
+
+
+def test_what_sums_come_to_in_another_order_is_no_dependence() -> None:
+    random = np.random.default_rng(0)
+    rows = (10_000 + random.normal(size=(40, 8))).astype(np.float32)
+    line = LinearRegression().fit(rows, random.normal(size=40))
+    onnx = to_onnx(line, rows[:1])
+    try_onnx(open_onnx(onnx.SerializeToString()), Rows.of(rows))
 
 
 def test_a_forest_whose_votes_tie_is_taken() -> None:
@@ -117,7 +156,7 @@ def test_a_label_may_differ_only_where_scores_tie() -> None:
         return ask
 
     assert dependent_output(answering(0.5), TWO, outputs) is None
-    assert dependent_output(answering(0.51), TWO, outputs) == "label"
+    assert dependent_output(answering(0.6), TWO, outputs) == "label"
 
 
 def test_rows_of_all_sorts_are_the_same_at_each_call_and_differ_from_each_other() -> None:
