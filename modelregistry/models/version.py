@@ -80,15 +80,31 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         return self.filter(pk=version.pk, state=of).update(state=to) == 1
 
     def complete(self, version: "ModelVersion", **facts: object) -> bool:
-        """Write what conversion found and make it ready; False where an ONNX form is there."""
-        open_rows = self.filter(pk=version.pk, onnx_sha256="").exclude(
-            state__in=[ModelVersion.State.REJECTED, ModelVersion.State.BROKEN]
-        )
+        """Write what conversion found and make it ready; False where an ONNX form is there.
+
+        One that is ready is given a form, and nothing else, while no alias points to it: only moves
+        of aliases change what is answered, and those leave a line in history.
+        """
+        states = [ModelVersion.State.CONVERTING]
         with transaction.atomic():
+            RegisteredModel.objects.select_for_update().get(pk=version.model_id)  # no alias moves
+            if facts.get("onnx_sha256") and not version.aliases.exists():
+                states.append(ModelVersion.State.READY)
+            open_rows = self.filter(pk=version.pk, onnx_sha256="", state__in=states)
             won = open_rows.update(state=ModelVersion.State.READY, **facts) == 1
             if won:
                 Revision.objects.bump()
         return won
+
+    def note_proof(self, version: "ModelVersion", parity: dict[str, Any], reason: str) -> None:
+        """Its form was compared with its source anew, and did as well as before or did not.
+
+        Nothing that serves depends on it; whether it may be promoted does.
+        """
+        if parity["status"] != version.parity.get("status"):
+            self.filter(pk=version.pk, onnx_sha256=version.onnx_sha256).update(
+                parity=parity, reason=reason
+            )
 
     def withdraw(self, version: "ModelVersion") -> None:
         """Take back a version whose registration failed; one that is complete stays."""

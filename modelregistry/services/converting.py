@@ -37,8 +37,9 @@ def convert(
     """Convert the version's source and prove it; where that was done, prove the stored form again.
 
     A version without an ONNX form is completed with it; one that has a form keeps it, and the
-    answer is the new proof. Both are held against the model's budget. `step` hears what begins:
-    convert, then prove. Raises NotConvertible, RefusedFile, DamagedArtifact.
+    answer is the new proof: where it fails, the version may not be promoted until one succeeds.
+    Both are held against the model's budget. `step` hears what begins: convert, then prove. Raises
+    NotConvertible, RefusedFile, DamagedArtifact.
     """
     # Lazy: scikit-learn and skl2onnx take seconds that a web process never needs.
     from modelregistry.ingestion import opening  # noqa: PLC0415
@@ -55,7 +56,9 @@ def convert(
         step("prove")
         stored, signature = files.read(version.onnx_sha256), version.live().signature
         parity, reason = opening.prove_source(source, stored, signature, budget=budget)
-        return Converted(version=version, parity=parity, reason=reason)
+        ModelVersion.objects.note_proof(version, parity.to_json(), reason)
+        fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
+        return Converted(version=fresh, parity=parity, reason=reason)
     conversion = opening.convert_source(source, step, budget=budget, options=options or NO_OPTIONS)
     return conclude(version, conversion)
 
@@ -71,10 +74,23 @@ def check_convertible(version: ModelVersion, options: Options | None = None) -> 
         raise NotConvertible(f"{version} cannot be converted: it is {version.state}.")
     if version.format == ModelVersion.Format.ONNX:
         raise NotConvertible(f"{version} came as ONNX: there is nothing to convert.")
+    if version.state == ModelVersion.State.READY and not version.onnx_sha256:
+        _check_unanswered(version)
     if version.onnx_sha256 and options is not None:
         raise NotConvertible(
             f"{version} has an ONNX form and keeps it, so there is nothing to choose. Convert it "
             "without options to prove that form again, or register the file as a new version."
+        )
+
+
+def _check_unanswered(version: ModelVersion) -> None:
+    """Raises NotConvertible where an ONNX form would take the place of a source that answers."""
+    names = ", ".join(version.aliases.values_list("name", flat=True))
+    if names:
+        raise NotConvertible(
+            f"{version} answers as {names} from its source: with an ONNX form it would answer "
+            "otherwise than before, and history would not tell. Hand the file in as a new version, "
+            f"or let {names} point to another version first."
         )
 
 

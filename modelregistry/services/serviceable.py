@@ -11,9 +11,12 @@ def check_may_serve(version: ModelVersion) -> None:
         raise NotPromotable(f"{version} cannot serve: the model is archived.")
     if version.state != ModelVersion.State.READY:
         raise NotPromotable(f"{version} cannot serve: it is {version.state}, not ready.")
-    on_onnx = version.runtime == ModelVersion.Runtime.ONNX
-    if on_onnx and version.parity.get("status") == "mismatch":
-        raise NotPromotable(f"{version} cannot serve: its ONNX form is over the parity budget.")
+    converted = version.format == ModelVersion.Format.SKOPS and version.onnx_sha256
+    if converted and version.parity.get("status") != "match":
+        raise NotPromotable(
+            f"{version} cannot serve: its ONNX form was compared with its source again, and is "
+            "over the parity budget or cannot be loaded any more."
+        )
 
 
 def check_whole(version: ModelVersion) -> None:

@@ -16,7 +16,7 @@ from jobs.models import Job
 from modelregistry import services
 from modelregistry.conversion.options import Options
 from modelregistry.errors import NotConvertible
-from modelregistry.models import ModelVersion
+from modelregistry.models import ModelVersion, RegisteredModel
 from modelregistry.tasks.converting import CONVERT, ConvertParams, conversion_of
 from tests.modelregistry.trained import centroid_version, regression_file, tree_version
 
@@ -36,11 +36,47 @@ def unconverted() -> ModelVersion:
     return ModelVersion.objects.get(pk=version.pk)
 
 
+def another() -> ModelVersion:
+    return services.register_version(model_name="line", data=regression_file())
+
+
 def test_a_version_without_a_form_gets_the_one_that_was_asked_for() -> None:
     done = services.convert(version=unconverted(), options=Options(dtypes=("FP64",), opset=17))
     assert done.version.signature["inputs"][0]["datatype"] == "FP64"
     assert done.parity.form is not None
     assert (done.parity.form.dtype, done.parity.form.opset <= 17) == ("FP64", True)
+
+
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_what_an_alias_points_to_does_not_change_what_it_answers(alias: str) -> None:
+    version = unconverted()
+    services.move_alias(version=version, alias=alias)
+    with pytest.raises(NotConvertible, match=f"line:1 answers as {alias} from its source"):
+        services.convert(version=version)
+    services.move_alias(version=another(), alias=alias)
+    assert services.convert(version=version).version.runtime == "onnx"
+
+
+def test_an_alias_that_comes_while_it_is_converted_keeps_the_version_as_it_is() -> None:
+    version = unconverted()
+
+    def promoted_meanwhile(step: str) -> None:
+        if step == "prove":
+            services.promote(version=version)
+
+    done = services.convert(version=version, step=promoted_meanwhile)
+    assert done.parity.matches
+    assert (done.version.runtime, done.version.onnx_sha256) == ("sklearn", "")
+
+
+def test_a_conversion_that_fails_leaves_a_ready_version_as_it_is() -> None:
+    version = unconverted()
+    RegisteredModel.objects.update(tolerance=0.0)
+    before = ModelVersion.objects.values().get(pk=version.pk)
+    done = services.convert(version=version, options=Options(dtypes=("FP32",)))
+    assert not done.parity.matches
+    assert done.reason
+    assert ModelVersion.objects.values().get(pk=version.pk) == before
 
 
 def test_a_version_that_has_a_form_keeps_it_and_says_so() -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from modelregistry import services
-from modelregistry.errors import DamagedArtifact
+from modelregistry.errors import DamagedArtifact, NotPromotable
 from modelregistry.models import ModelVersion
 from modelregistry.tasks.converting import ConvertParams, run_convert
 from tests.modelregistry.trained import tree_version
@@ -46,13 +46,21 @@ def test_a_stored_form_that_was_altered_is_damage_and_no_match() -> None:
             call_command("convert_onnx", "plants:1", stdout=StringIO())
 
 
-def test_a_stored_form_that_no_longer_matches_is_told_and_stays() -> None:
+def test_a_stored_form_that_no_longer_matches_is_told_and_not_promoted_until_it_does() -> None:
     version = differing()
     before = ModelVersion.objects.values().get(pk=version.pk)
     done = services.convert(version=version)
     assert (done.parity.status, done.parity.rows) == ("mismatch", 150)
     assert done.reason.startswith("In single precision ")
-    assert ModelVersion.objects.values().get(pk=version.pk) == before
+    told = {"parity": done.parity.to_json(), "reason": done.reason}
+    assert ModelVersion.objects.values().get(pk=version.pk) == before | told
+    with pytest.raises(NotPromotable, match="compared with its source again"):
+        services.promote(version=version)
+    right = tree_version(depth=4)
+    ModelVersion.objects.filter(pk=version.pk).update(onnx_sha256=right.onnx_sha256)
+    again = services.convert(version=ModelVersion.objects.find("plants", version.number))
+    assert (again.version.parity["status"], again.version.reason) == ("match", "")
+    services.promote(version=again.version)
 
 
 def test_the_command_says_so_and_ends_with_one() -> None:

@@ -164,17 +164,19 @@ def test_a_category_that_a_strict_model_does_not_know_is_the_rows_fault(
         run_unbatched(opened, {"letter": ["a", "z"], "number": [1, 2]}, names)
 
 
-def test_a_live_version_that_is_converted_is_served_in_its_new_form(
+def test_a_live_version_is_served_in_the_form_that_its_row_names(
     runtime: ModelRuntime, first: ModelVersion
 ) -> None:
     before = runtime.engine.live("flowers")
+    onnx_form = {name: getattr(first, name) for name in ("runtime", "onnx_sha256", "onnx_size")}
     source_form = {"runtime": "sklearn", "onnx_sha256": "", "onnx_size": None}
     ModelVersion.objects.filter(pk=first.pk).update(**source_form)
     Revision.objects.bump()
     runtime.read()
     assert runtime.engine.live("flowers").identity.framework == "sklearn"
     assert runtime.engine.live("flowers").runtime is not before.runtime
-    services.convert(version=ModelVersion.objects.find("flowers", 1))
+    ModelVersion.objects.filter(pk=first.pk).update(**onnx_form)
+    Revision.objects.bump()
     runtime.read()
     assert runtime.engine.live("flowers").identity.framework == "onnx"
     assert type(runtime.engine.live("flowers").runtime) is type(before.runtime)
