@@ -7,13 +7,11 @@ import numpy as np
 
 from modelregistry.comparison.rows import arranged
 from modelregistry.formats.rows import Rows
-from modelregistry.formats.runtime import ClassLabel, FormatError, RowsRefused, Runtime
+from modelregistry.formats.runtime import REFUSALS, ClassLabel, Runtime
 from modelregistry.formats.signature import Tensor
 
 AT_ONCE = 1024
 PROBABILITIES = "probabilities"
-# What a runtime raises for rows it does not take, and a cast for values of another kind.
-REFUSALS = (RowsRefused, FormatError, ArithmeticError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

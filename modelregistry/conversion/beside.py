@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from modelregistry.conversion.comparing import compare_set, on_thresholds_in_words
-from modelregistry.conversion.edges import UNANSWERED, Edge
+from modelregistry.conversion.edges import Edge
 from modelregistry.conversion.marking import Marks, Side
 from modelregistry.conversion.parity import GENERATED, ParityReport, SetReport
 from modelregistry.conversion.sampling import quietly
 from modelregistry.formats.rows import Rows
+from modelregistry.formats.runtime import REFUSALS
 
 
 def with_edges(report: ParityReport, source: Side, onnx: Side, edges: list[Edge]) -> ParityReport:
@@ -32,7 +33,7 @@ def with_edges(report: ParityReport, source: Side, onnx: Side, edges: list[Edge]
 def _answers(onnx: Side, rows: Rows) -> bool:
     try:
         onnx.answers(rows)
-    except UNANSWERED:
+    except REFUSALS:
         return False
     return True
 

@@ -12,22 +12,11 @@ from modelregistry.conversion.sampling import Categories, learned, quietly
 from modelregistry.conversion.thresholds import Ask
 from modelregistry.formats.estimators import Estimator, answer, output_names, parts
 from modelregistry.formats.rows import Rows, Scalar
-from modelregistry.formats.runtime import FormatError, RowsRefused
+from modelregistry.formats.runtime import REFUSALS
 
 MOST_COLUMNS = 32
 NEVER_SEEN = "a word it was not fitted on"
 GROWN = ("tree_", "_predictors", "estimators_", "bin_edges_")  # their answers jump in between
-# What estimators and runtimes raise for rows they were not made for.
-UNANSWERED = (
-    RowsRefused,
-    FormatError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +41,7 @@ def edge_rows(estimator: Estimator, base: Rows) -> list[Edge]:
         ):
             try:
                 rows = make(estimator, base, ask)
-            except UNANSWERED:  # what is beside the budget stops no conversion
+            except REFUSALS:  # what is beside the budget stops no conversion
                 continue
             found += [Edge(words, rows)] if rows else []
     return found
@@ -92,7 +81,7 @@ def _changed(base: Rows, values: dict[int, Scalar], ask: Ask) -> Rows | None:
         changed = (*row[:index], value, *row[index + 1 :])
         try:
             ask(Rows(columns=base.columns, values=(row, changed)))
-        except UNANSWERED:
+        except REFUSALS:
             continue
         made.append(changed)
     return Rows(columns=base.columns, values=tuple(made)) if made else None

@@ -37,6 +37,12 @@ def gather(
 
 def proof(estimator: Estimator, runtime: OnnxRuntime, evidence: Evidence) -> ParityReport:
     """Raises NotConvertible where rows that decide have no answer in ONNX."""
+    source, onnx = sides(estimator, runtime)
+    return with_edges(_decided(source, onnx, evidence), source, onnx, evidence.edges)
+
+
+def sides(estimator: Estimator, runtime: OnnxRuntime) -> tuple[Side, Side]:
+    """The source and its ONNX form, to be put to the same rows."""
     names, specs = output_names(estimator), runtime.signature.outputs
 
     def ours(rows: Rows) -> Answers:
@@ -47,8 +53,7 @@ def proof(estimator: Estimator, runtime: OnnxRuntime, evidence: Evidence) -> Par
         return dict(zip(names, found, strict=True))
 
     source = Side(answers=ours, margins=lambda rows: margins(estimator, rows.matrix()))
-    onnx = Side(answers=theirs)
-    return with_edges(_decided(source, onnx, evidence), source, onnx, evidence.edges)
+    return source, Side(answers=theirs)
 
 
 def _decided(source: Side, onnx: Side, evidence: Evidence) -> ParityReport:

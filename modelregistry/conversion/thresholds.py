@@ -12,6 +12,7 @@ from modelregistry.formats.signature import Tensor
 Ask: TypeAlias = Callable[[Rows], Answers]
 MOST_SUSPECTS = 1000  # a conversion that is worse is not saved by its neighbours
 MOST_VALUES = 200_000  # put to the source at once
+MOST_IN_ALL = 20_000_000  # neighbours of a wide row are many, and each is as wide
 
 
 def on_thresholds(
@@ -22,10 +23,12 @@ def on_thresholds(
     numeric = np.flatnonzero(~np.array(rows.textual, dtype=bool))
     if not suspects.any() or not len(numeric):
         return beside
-    table, places = rows.matrix(), np.flatnonzero(suspects)[:MOST_SUSPECTS]
+    table = rows.matrix()
     step = float32_steps(table[:, numeric].astype(np.float64))
     around = 2 * len(numeric) + 2  # neighbours of a row
-    at_once = max(1, MOST_VALUES // (around * table.shape[1]))
+    values = around * table.shape[1]
+    places = np.flatnonzero(suspects)[: min(MOST_SUSPECTS, max(1, MOST_IN_ALL // values))]
+    at_once = max(1, MOST_VALUES // values)
     for some in np.split(places, range(at_once, len(places), at_once)):
         moved = np.vstack([_neighbours(table[place], numeric, step) for place in some])
         near = ask(Rows.of(moved, columns=rows.columns))

@@ -21,6 +21,19 @@ class RowsRefused(Exception):
         super().__init__("The model does not take one of these rows: a value is none it knows.")
 
 
+# What estimators and runtimes raise for rows they do not take, and when they are damaged.
+REFUSALS = (
+    RowsRefused,
+    FormatError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
 class Runtime(Protocol):
     """A model in memory, safe to call from several threads at once."""
 

@@ -10,7 +10,7 @@ from modelregistry.errors import RefusedFile
 from modelregistry.formats.estimators import Estimator, answer, output_names
 from modelregistry.formats.onnx_format import OnnxRuntime
 from modelregistry.formats.rows import Rows
-from modelregistry.formats.runtime import FormatError, RowsRefused
+from modelregistry.formats.runtime import REFUSALS, RowsRefused
 from modelregistry.formats.signature import Tensor
 from modelregistry.ingestion.alone import dependent_output, varied_rows
 
@@ -19,16 +19,6 @@ log = logging.getLogger(__name__)
 Ask: TypeAlias = Callable[[Rows], object]
 ROW_CPU_S: Final = 5.0  # what needs longer serves nobody
 SAMPLES_CPU_S: Final = 120.0  # for all of them, which may be a million
-# What estimators and runtimes raise for rows they do not take, and when they are damaged.
-REFUSALS = (
-    RowsRefused,
-    FormatError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
 
 
 def try_estimator(estimator: Estimator, rows: Rows, rows_from: str) -> None:
