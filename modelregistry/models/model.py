@@ -21,9 +21,15 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
         except RegisteredModel.DoesNotExist as error:
             raise UnknownModel(f"There is no model {name}.") from error
 
-    def settle_task(self, model: "RegisteredModel", task: str) -> bool:
-        """Its first version says what it does; False where it does something else already."""
-        if not model.task and self.filter(pk=model.pk, task="").update(task=task):
+    def settle_task(self, model: "RegisteredModel", task: str, *, certain: bool) -> bool:
+        """Its first version says what it does; False where it does something else already.
+
+        What an ONNX file does is a guess: the first estimator, which is `certain`, knows better.
+        """
+        open_rows = self.filter(pk=model.pk).exclude(task=task)
+        if not (certain and not model.is_settled):
+            open_rows = open_rows.filter(task="")
+        if open_rows.update(task=task):
             Revision.objects.bump()
         model.refresh_from_db(fields=["task"])
         return model.task == task
@@ -85,6 +91,8 @@ class RegisteredModel(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The highest number of a version that was taken back: whoever waits for it meets no other.
+    withdrawn = models.PositiveIntegerField(default=0, editable=False)
 
     objects = RegisteredModelQuerySet.as_manager()
 
@@ -131,6 +139,15 @@ class RegisteredModel(models.Model):
                 f"The model {self.name} is archived: it takes no versions any more."
             )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether an estimator has said what it does."""
+        return self.versions.filter(format="skops", state="ready").exists()
+
     def next_number(self) -> int:
-        """Of its next version; the lock on its row is held from here to that version's row."""
-        return int(self.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+        """Of its next version: one that no version had before, whatever became of that.
+
+        The lock on its row is held from before it was read to that version's row.
+        """
+        last = self.versions.aggregate(last=Max("number"))["last"] or 0
+        return max(int(last), self.withdrawn) + 1

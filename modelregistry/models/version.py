@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from modelregistry.errors import ImmutableRow, NotChecked, UnknownVersion
@@ -109,8 +110,12 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     def withdraw(self, version: "ModelVersion") -> None:
         """Take back a version whose registration failed; one that is complete stays."""
         with transaction.atomic():
-            self.filter(pk=version.pk, state=ModelVersion.State.CONVERTING).delete()
-            Revision.objects.bump()
+            model = RegisteredModel.objects.filter(pk=version.model_id)
+            model.select_for_update().get()
+            unfinished = self.filter(pk=version.pk, state=ModelVersion.State.CONVERTING)
+            if unfinished.delete()[0]:
+                model.update(withdrawn=Greatest("withdrawn", version.number))
+                Revision.objects.bump()
 
 
 class ModelVersion(models.Model):

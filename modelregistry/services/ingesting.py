@@ -62,12 +62,17 @@ def _kept(version: ModelVersion, found: Examined) -> dict[str, object]:
 
 
 def check_task(model: RegisteredModel, source: Source) -> None:
-    """An ONNX file does not say for certain what it does: only scikit-learn's are held to it."""
-    if source.format == "skops" and model.task not in ("", source.task):
+    """Raises RefusedFile where an estimator does something else than those before."""
+    if is_certain(source) and model.task not in ("", source.task) and model.is_settled:
         raise RefusedFile(
             f"The model {model.name} does {model.task}; the estimator in this file does "
             f"{source.task}."
         )
+
+
+def is_certain(source: Source) -> bool:
+    """An ONNX file does not say for certain what it does."""
+    return source.format == "skops"
 
 
 @transaction.atomic
@@ -80,12 +85,13 @@ def _note(
     """
     if by is not None and not Job.objects.has(by.job_id, by.attempt):
         raise Superseded("Another attempt checks this file now, or none.")
+    if source is not None:
+        # The lock on the model's row: of two first versions the second sees what the first one is.
+        model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+        if not RegisteredModel.objects.settle_task(model, source.task, certain=is_certain(source)):
+            check_task(model, source)
     # Another check of the same file may have given up meanwhile: that was no verdict.
     without = ModelVersion.objects.filter(pk=version.pk, state__in=(*UNDER_WAY, State.BROKEN))
     if without.update(**{"reason": "", **facts}):
-        if source is not None and not RegisteredModel.objects.settle_task(
-            version.model, source.task
-        ):
-            check_task(version.model, source)
         Revision.objects.bump()
     return ModelVersion.objects.select_related("model").get(pk=version.pk)

@@ -22,7 +22,7 @@ from modelregistry.ingestion.source import Source
 from modelregistry.models import ModelVersion, RegisteredModel, Revision
 from modelregistry.models.names import NAME
 from modelregistry.services.converting import budget_of, keep_form
-from modelregistry.services.ingesting import check_task
+from modelregistry.services.ingesting import check_task, is_certain
 from modelregistry.services.looking import Handed, look_at
 from modelregistry.services.storing import store
 
@@ -197,6 +197,6 @@ def _locked(name: str, source: Source, *, may_be_new: bool) -> RegisteredModel:
         with suppress(ModelExists):
             create_model(name=name, task=source.task)
     model = RegisteredModel.objects.select_for_update().named(name)
-    if not RegisteredModel.objects.settle_task(model, source.task):
+    if not RegisteredModel.objects.settle_task(model, source.task, certain=is_certain(source)):
         check_task(model, source)
     return model

@@ -73,6 +73,16 @@ def test_what_the_next_attempt_goes_on_with_stays() -> None:
     assert numbers() == [1]
 
 
+def test_the_number_of_a_version_that_was_taken_back_is_given_to_no_other() -> None:
+    tree_version()
+    job = running(RETRAIN, params=PLANTS)
+    taken_back = registered_by(job)
+    jobs.cancel(job=job, actor=None)
+    retraining.take_back(job.pk)
+    assert numbers() == [1]
+    assert tree_version().number == taken_back.number + 1 == 3
+
+
 def test_a_version_that_is_complete_stays() -> None:
     first = tree_version()
     job = queued(RETRAIN, params=PLANTS)

@@ -159,6 +159,22 @@ def test_a_model_keeps_to_what_its_first_version_does(plants: RegisteredModel) -
     assert "does classification" in fresh(version).reason
 
 
+def test_what_an_onnx_file_is_taken_for_gives_way_to_the_first_estimator(
+    plants: RegisteredModel,
+) -> None:
+    worked_off(handed_in(onnx_file()))
+    plants.refresh_from_db()
+    guess = plants.task
+    version = handed_in(regression_file())
+    worked_off(version)
+    plants.refresh_from_db()
+    assert (fresh(version).state, plants.task) == ("ready", "regression")
+    assert guess == "classification"
+    late = handed_in()
+    worked_off(late)
+    assert "does regression" in fresh(late).reason
+
+
 def test_a_first_version_by_command_says_what_the_model_does(plants: RegisteredModel) -> None:
     services.register_version(model_name="plants", data=tree_file())
     plants.refresh_from_db()
