@@ -17,12 +17,12 @@ from modelregistry.models import ModelVersion, RegisteredModel
 from modelregistry.tasks import COMPARE
 
 A_COLOUR, B_COLOUR = "var(--color-base-400)", "var(--color-primary-600)"
-GRID = {"grid": {"display": True}, "ticks": {"color": "#9ca3af"}}
+GRID = {"grid": {"display": True}, "ticks": {}}
 OPTIONS = {
     "animation": False,
     "responsive": True,
     "maintainAspectRatio": False,
-    "plugins": {"legend": {"display": True, "labels": {"color": "#9ca3af"}}},
+    "plugins": {"legend": {"display": True, "labels": {}}},
     "scales": {"x": GRID, "y": {**GRID, "type": "logarithmic"}},
 }
 

@@ -39,6 +39,17 @@ OLD_LIBRARIES = (
     ".rpartition('.')[0] + '.999'};"
     "V.objects.filter(pk=v.pk).update(library_versions=made)"
 )
+LETTERS = 9  # pixels: their height
+INKS = """() => {
+  const axes = Object.values(Chart.getChart(document.querySelector("canvas.chart")).scales);
+  const ink = getComputedStyle(document.body).color;
+  return [...new Set(axes.map((axis) => axis.options.ticks.color === ink))];
+}"""
+GAPS = """() => {
+  const { y } = Chart.getChart(document.querySelector("canvas.chart")).scales;
+  const places = y.ticks.flatMap((tick, i) => tick.label ? [y.getPixelForTick(i)] : []);
+  return places.slice(1).map((place, i) => Math.abs(place - places[i]));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +132,8 @@ def test_two_classifiers_side_by_side_read_well_in_every_light_and_width(
     drawn(page)
     visitor.picture("compare-labels")
     too_wide["labels"] = visitor.overflow()
+    assert page.evaluate(INKS) == [True]
+    assert min(page.evaluate(GAPS)) > LETTERS
 
     result = page.get_by_role("region", name="Result")
     expect(result.locator("canvas.chart")).to_have_count(1)
