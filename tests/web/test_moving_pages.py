@@ -109,7 +109,7 @@ def test_roll_back_and_an_alias_from_the_pages(
     page.wait_for_url("**/modelversion/*/change/")
     page.wait_for_load_state("networkidle")
     press(visitor, "Point an alias")
-    page.get_by_label("Alias").fill("challenger")
+    page.get_by_role("textbox", name="Alias").fill("challenger")
     visitor.picture("point-alias")
     page.locator("#dialog").get_by_role("button", name="Point it here").click()
 
