@@ -144,8 +144,8 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return "by hand" if row.margin is None else f"if better by {row.margin:g}"
 
     @admin.display(description="Next run")
-    def next_shown(self, row: ScheduledRetraining) -> object:
-        return row.next_run or "paused"
+    def next_shown(self, row: ScheduledRetraining) -> str:
+        return date_format(row.next_run, "DATETIME_FORMAT") if row.next_run else "paused"
 
     @admin.display(description="Runs as")
     def runs_as(self, row: ScheduledRetraining) -> str:
