@@ -8,6 +8,7 @@ RegistryError
 ├── ArchivedModel      it takes no versions any more
 ├── NotChecked         nothing is known yet of what the version takes
 ├── RefusedFile        what was handed in is no model we take; says why in plain words
+│   └── RefusedRows    the rows that came beside it
 ├── Unconfined         this machine cannot confine what opens files of strangers: none is opened
 ├── NotLookedAt        the machine failed meanwhile, which says nothing of the file
 ├── TooLarge           more bytes than may be handed in; carries the limit
@@ -65,6 +66,10 @@ class NotChecked(RegistryError):
 
 
 class RefusedFile(RegistryError):
+    pass
+
+
+class RefusedRows(RefusedFile):
     pass
 
 

@@ -19,9 +19,9 @@ from jobs.models import Job
 from modelregistry import services
 from modelregistry.admin.reading import acting
 from modelregistry.admin.starting import found
-from modelregistry.errors import RegistryError, UnknownModel
+from modelregistry.errors import RefusedFile, RefusedRows, RegistryError, UnknownModel
 from modelregistry.models import ModelVersion, RegisteredModel
-from modelregistry.models.names import NAME
+from modelregistry.models.names import LONGEST_TEXT, NAME
 from modelregistry.permissions import ADD_MODEL, HAND_IN
 
 SKOPS_BY = "<code>import skops.io</code> and <code>skops.io.dump(model, 'model.skops')</code>"
@@ -117,6 +117,7 @@ class ModelForm(NamedForm):
 
     description = forms.CharField(
         required=False,
+        max_length=LONGEST_TEXT,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text="What a new model is for.",
     )
@@ -128,6 +129,20 @@ class ModelForm(NamedForm):
             "By which it is asked for predictions. Of a model that is here already, this becomes "
             "the next version."
         )
+
+    def clean(self) -> dict[str, Any]:
+        """The same form sent twice finds the model that it has made."""
+        given = super().clean()
+        words, there = (
+            given.get("description"),
+            RegisteredModel.objects.filter(name=given.get("name")),
+        )
+        if words and there.exclude(description=words).exists():
+            self.add_error(
+                "description",
+                "This model is here already. What it is for is changed on its own page.",
+            )
+        return given
 
 
 class HandsIn:
@@ -192,6 +207,8 @@ def _handed_in(
         )
     except UnknownModel as error:
         form.add_error(beside, f"{error} You may not make new ones.")
+    except RefusedFile as refusal:
+        form.add_error("samples" if isinstance(refusal, RefusedRows) else "file", str(refusal))
     except RegistryError as error:
         form.add_error(beside, str(error))
     except KeyReused:

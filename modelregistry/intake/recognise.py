@@ -19,6 +19,7 @@ COMPRESSED = (
     b"\x78\x9c",
     b"\x78\xda",
 )
+OLD_PICKLES = (b"(", b"]", b"}", b"c", b"I", b"S")  # opcodes that protocols 0 and 1 begin with
 GRAPH, OPSETS, MAX_FIELD = 7, 8, 26  # field numbers of onnx.ModelProto
 
 
@@ -49,6 +50,21 @@ def accept(data: bytes) -> Literal["skops", "onnx"]:
     return "skops" if kind == "skops" else "onnx"
 
 
+def check_start(head: bytes, *, whole: bool, pickles: bool = False) -> None:
+    """What its first bytes give away of a file that is still coming in; `whole`: they are all.
+
+    No archive is opened, and `pickles` lets through what may be one: accept judges the rest.
+    Raises RefusedFile where no model begins like that.
+    """
+    if head.startswith(ZIP):
+        return
+    kind = recognise(head) if whole else _begins_as(head)
+    if pickles and (kind in PICKLES or head.startswith(OLD_PICKLES)):
+        return
+    if kind in _REFUSALS:
+        raise RefusedFile(_REFUSALS[kind])
+
+
 _WANTED = "A model is a .skops or an .onnx file."
 _PICKLE = (
     "{} Loading it would run whatever code it holds. Where you trained the model, export it "
@@ -75,7 +91,18 @@ def _is_pickle(data: bytes) -> bool:
     """Protocol 2 and later name themselves; 0 and 1 end in a full stop after an opcode."""
     if data[:1] == b"\x80" and data[1:2] <= b"\x09":
         return True
-    return data[:1] in (b"(", b"]", b"}", b"c", b"I", b"S") and data[-1:] == b"."
+    return data.startswith(OLD_PICKLES) and data[-1:] == b"."
+
+
+def _begins_as(head: bytes) -> Kind:
+    """As recognise says it, of what ends somewhere; an old pickle's end is not there to be seen."""
+    if _is_pickle(head[:2]):
+        return "pickle"
+    if head.startswith(COMPRESSED):
+        return "compressed"
+    if _begins_as_onnx(head):
+        return "onnx"
+    return "text" if _is_text(head[:4096]) else "unknown"
 
 
 def _is_text(head: bytes) -> bool:
@@ -91,6 +118,20 @@ def _is_onnx(data: bytes) -> bool:
     return {GRAPH, OPSETS} <= fields and max(fields) <= MAX_FIELD
 
 
+def _begins_as_onnx(head: bytes) -> bool:
+    """Whether all fields that are whole may be those of a model."""
+    try:
+        return all(number <= MAX_FIELD for number in _fields(head))
+    except (_Truncated, IndexError):
+        return True
+    except ValueError:
+        return False
+
+
+class _Truncated(ValueError):
+    """The message ends within a field."""
+
+
 def _fields(data: bytes) -> Iterator[int]:
     """The numbers of a protobuf message's top-level fields. Raises ValueError where it is none."""
     at = 0
@@ -104,8 +145,10 @@ def _fields(data: bytes) -> Iterator[int]:
             at += size
         else:
             raise ValueError("onnx.ModelProto has no such field")
-        if at > len(data) or number == 0:
-            raise ValueError("truncated")
+        if number == 0:
+            raise ValueError("no message has such a field")
+        if at > len(data):
+            raise _Truncated
         yield number
 
 

@@ -1,24 +1,29 @@
 """Handing in a model: its files are kept, and a job checks them; until then the version waits."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from jobs.errors import KeyReused
 from jobs.models import Job
 from jobs.services import started_by, submit
-from modelregistry.errors import ModelExists, UnknownModel
+from modelregistry.errors import ModelExists, RefusedFile, RefusedRows, UnknownModel
+from modelregistry.intake.recognise import check_start
+from modelregistry.intake.tables import check_columns
 from modelregistry.models import ModelVersion, RegisteredModel
 from modelregistry.models.version import UNDER_WAY
 from modelregistry.services.registering import check_name, create_model
 from modelregistry.services.storing import put_upload
 
 log = logging.getLogger(__name__)
+HEAD = 1 << 18  # bytes of a file that are looked at while it comes in
 INGEST = "ingest_version_task"
 State = ModelVersion.State
 
@@ -47,12 +52,12 @@ def hand_in(
 
     The same key of the same person answers with the version that it has made before. A model that
     is missing is made with the fields of `new_model`, where those are given. Raises InvalidName,
-    UnknownModel, ArchivedModel, TooLarge, KeyReused, and OSError where the disk is full; then
-    there is no version.
+    UnknownModel, ArchivedModel, RefusedFile, TooLarge, KeyReused, and OSError where the disk is
+    full; then there is no version.
     """
     check_name(model_name)
     check_open(model_name, may_be_new=new_model is not None)
-    facts = _kept(upload)
+    facts = _kept(_checked(upload))
     with transaction.atomic():
         model = _locked(model_name, new_model)
         if before := started_by(owner=actor, idempotency_key=idempotency_key):
@@ -85,6 +90,33 @@ def give_up(version: ModelVersion, reason: str) -> None:
     """Its check has ended without a verdict; one that has a verdict keeps it."""
     waiting = ModelVersion.objects.filter(pk=version.pk, state__in=UNDER_WAY)
     waiting.update(state=State.BROKEN, reason=reason)
+
+
+def _checked(upload: Upload) -> Upload:
+    """The same, once the beginnings of its files have been seen: what is plainly no model, and
+    rows without the target, get no version that waits. Raises RefusedFile, RefusedRows.
+    """
+    head, whole, source = _begun(upload.source)
+    check_start(head, whole=whole, pickles=settings.MLAPI.allow_pickle)
+    if upload.samples is None:
+        return replace(upload, source=source)
+    head, whole, samples = _begun(upload.samples)
+    try:
+        check_columns(head, whole=whole, target=upload.target or None)
+    except RefusedFile as refusal:
+        raise RefusedRows(str(refusal)) from refusal
+    return replace(upload, source=source, samples=samples)
+
+
+def _begun(chunks: Iterable[bytes]) -> tuple[bytes, bool, Iterator[bytes]]:
+    """The first bytes, whether they are all, and the whole."""
+    head, rest = b"", iter(chunks)
+    while len(head) < HEAD:
+        piece = next(rest, None)
+        if piece is None:
+            return head, True, iter([head])
+        head += piece
+    return head, False, chain([head], rest)
 
 
 def _kept(upload: Upload) -> dict[str, Any]:

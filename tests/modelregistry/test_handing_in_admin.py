@@ -46,6 +46,10 @@ def model_file(data: bytes | None = None) -> SimpleUploadedFile:
     return SimpleUploadedFile("model.skops", tree_file() if data is None else data)
 
 
+def rows_file() -> SimpleUploadedFile:
+    return SimpleUploadedFile("rows.csv", b"a,b,c,d,kind\n5.1,3.5,1.4,0.2,0\n")
+
+
 def post(client: Client, path: str = NEW, **given: Any) -> HttpResponse:
     form = {"name": "plants", "file": model_file(), "once": str(uuid.uuid4()), **given}
     return client.post(path, {name: value for name, value in form.items() if value is not None})  # type: ignore[return-value]
@@ -120,8 +124,8 @@ def test_a_script_is_told_where_to_go(adder: Client) -> None:
 def test_a_version_of_a_model_needs_no_name(adder: Client) -> None:
     version = tree_version()
     path = f"/admin/modelregistry/registeredmodel/{version.model_id}/hand-in/"
-    rows = SimpleUploadedFile("rows.csv", b"a,b,c,d,kind\n5.1,3.5,1.4,0.2,0\n")
-    assert post(adder, path, name=None, samples=rows, target="kind").status_code == 302
+    given = {"samples": rows_file(), "target": "kind"}
+    assert post(adder, path, name=None, **given).status_code == 302
     added = ModelVersion.objects.get(number=2)
     assert (added.model, added.handed_in["target"]) == (version.model, "kind")
 
@@ -139,6 +143,9 @@ def test_a_form_that_is_sent_twice_makes_one_version(adder: Client) -> None:
     [
         ({"file": None}, "file", "This field is required."),
         ({"file": model_file(b"")}, "file", "The submitted file is empty."),
+        ({"file": model_file(b"\x80\x04no model.")}, "file", "This is a pickle or joblib file."),
+        ({"samples": rows_file(), "target": "colour"}, "samples", "have no column colour."),
+        ({"description": "x" * 10_001}, "description", "at most 10000 characters"),
         ({"name": "Ünfit"}, "name", "begin with a letter or digit"),
         ({"target": "kind"}, "samples", "Add the sample rows that have this target column."),
     ],
@@ -151,6 +158,18 @@ def test_what_is_wrong_stands_beside_its_field(
     assert beside is not None
     assert words in beside[1]
     assert not ModelVersion.objects.exists()
+
+
+def test_what_a_model_is_for_is_said_of_a_new_one_alone(adder: Client) -> None:
+    once = str(uuid.uuid4())
+    for _ in range(2):  # the same form again is no other description
+        assert post(adder, once=once, description="of the garden").status_code == 302
+    html = post(adder, description="of the woods").content.decode()
+    beside = re.search(r'data-errors="description"[^>]*>(.*?)</div>', html, re.DOTALL)
+    assert beside is not None
+    assert "This model is here already." in beside[1]
+    assert (ModelVersion.objects.count(), post(adder).status_code) == (1, 302)
+    assert RegisteredModel.objects.get().description == "of the garden"
 
 
 def test_an_archived_model_is_refused_beside_its_name(adder: Client) -> None:
@@ -202,10 +221,10 @@ def test_a_page_follows_the_job_and_offers_nothing_yet() -> None:
 
 
 def test_a_file_that_is_not_taken_says_why_on_its_page(adder: Client) -> None:
-    post(adder, file=model_file(b"\x80\x04no model."))
+    post(adder, file=model_file(tree_file()[:-100]))
     worked_off()
     answer = adder.get(page_of(ModelVersion.objects.get()))
-    assert "This is a pickle or joblib file." in text(answer)  # type: ignore[arg-type]
+    assert "archive is damaged" in text(answer)  # type: ignore[arg-type]
     assert b"data-socket" not in answer.content
 
 

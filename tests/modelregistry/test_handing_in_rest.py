@@ -97,12 +97,12 @@ def test_a_file_over_the_limit_is_413_and_nothing_is_kept_of_it(
     adder: Client, settings: Any, large: str
 ) -> None:
     settings.LARGEST_UPLOAD = 100_000
-    form = {"file": model_file(), large: SimpleUploadedFile("large", bytes(100_001))}
-    answer = post(adder, **form)
+    data = (b"PK\x03\x04" if large == "file" else b"a\n") + bytes(100_001)
+    answer = post(adder, **{large: SimpleUploadedFile("large", data)})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
     assert answer.json()["detail"] == "A file may have at most 100,000 bytes."
     assert not ModelVersion.objects.exists()
-    assert not services.store().exists(sha256(bytes(100_001)).hexdigest())
+    assert not services.store().exists(sha256(data).hexdigest())
 
 
 def test_who_may_not_add_versions_is_refused() -> None:
@@ -193,6 +193,23 @@ def test_a_nul_is_found_after_whatever_stands_before_it(adder: Client, text: str
     for told in ({"a": [text]}, {text: 1}):
         answer = post(adder, metadata=json.dumps(told))
         assert (answer.status_code, ModelVersion.objects.count()) == (422, 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"file": SimpleUploadedFile("m.skops", b"<html>")}, "This is a text file."),
+        ({"file": SimpleUploadedFile("m.skops", b"\x80\x04no model.")}, "skops.io.dump"),
+        ({"samples": samples(), "target": "kinds"}, "The sample rows have no column kinds."),
+    ],
+)
+def test_what_is_plainly_no_model_costs_no_version(
+    adder: Client, form: dict[str, Any], said: str
+) -> None:
+    answer = post(adder, **form)
+    assert (answer.status_code, answer.json()["code"]) == (422, "refused_file")
+    assert said in answer.json()["detail"]
+    assert not ModelVersion.objects.exists()
 
 
 def test_a_form_without_a_file_is_refused(adder: Client) -> None:

@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from jobs.errors import KeyReused
 from modelregistry import services
+from modelregistry.errors import RefusedFile
 from modelregistry.formats.skops_format import load_estimator
 from modelregistry.intake.recognise import recognise
 from modelregistry.models import ModelVersion
@@ -54,9 +55,19 @@ def test_what_skops_cannot_give_back_is_kept_as_onnx_alone() -> None:
 
 
 def test_switched_off_it_is_refused_and_the_way_out_is_told() -> None:
-    version = handed_in(tree())
-    assert version.state == "rejected"
-    assert "skops.io.dump" in version.reason
+    with pytest.raises(RefusedFile, match=r"skops\.io\.dump"):
+        handed_in(tree())
+    assert not ModelVersion.objects.exists()
+
+
+@pytest.mark.usefixtures("switched_on")
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_switched_on_every_protocol_is_let_in(protocol: int) -> None:
+    services.create_model(name="plants", task="")
+    for size in (1, 100_000):
+        data = pickle.dumps(["x"] * size, protocol)
+        upload = services.Upload(source=[data], metadata={})
+        services.hand_in(model_name="plants", upload=upload, actor=None)
 
 
 @pytest.mark.usefixtures("switched_on")

@@ -23,7 +23,7 @@ async def hand_in() -> httpx.Response:
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         return await client.post(
             "/api/v1/models/iris/versions/",
-            files={"file": ("m.skops", b"PK" + bytes(3_000_000))},
+            files={"file": ("m.skops", b"PK\x03\x04" + bytes(3_000_000))},
             headers={"Authorization": f"Bearer {key}"},
         )
 

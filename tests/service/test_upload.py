@@ -26,6 +26,7 @@ HEAD = (
 ).encode()
 TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
 PIECE = bytes(1_000_000)
+START = b"PK\x03\x04"  # of an archive, as .skops files are
 PATH = "/api/v1/models/large/versions/"
 
 
@@ -45,10 +46,11 @@ def known(own_stack: Stack) -> dict[str, str]:
 
 
 def form(size: int) -> Iterator[bytes]:
-    yield HEAD
-    for _ in range(size // len(PIECE)):
+    yield HEAD + START
+    left = size - len(START)
+    for _ in range(left // len(PIECE)):
         yield PIECE
-    yield bytes(size % len(PIECE)) + TAIL
+    yield bytes(left % len(PIECE)) + TAIL
 
 
 def sent(stack: Stack, size: int, headers: dict[str, str], path: str = PATH) -> httpx.Response:

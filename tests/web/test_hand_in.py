@@ -26,6 +26,7 @@ def files(tmp_path: Path) -> Path:
     lines = [f"{','.join(map(str, row))},{kind}" for row, kind in zip(ROWS, TARGETS, strict=True)]
     (tmp_path / "flowers.csv").write_text("\n".join([",".join([*COLUMNS, "species"]), *lines]))
     (tmp_path / "flowers.pkl").write_bytes(b"\x80\x04no model.")
+    (tmp_path / "half.skops").write_bytes(tree_file()[:-100])
     return tmp_path
 
 
@@ -98,12 +99,16 @@ def test_a_file_that_is_not_taken_says_why_without_a_reload(
 ) -> None:
     visitor = new_admin()
     visitor.visit(NEW)
-    fill(visitor.page, files, name="pickles", file="flowers.pkl")
+    fill(visitor.page, files, name="halves", file="flowers.pkl")
+    hand_in(visitor.page)
+    beside = visitor.page.locator('[data-errors="file"]')
+    expect(beside).to_contain_text("This is a pickle or joblib file.")
+    fill(visitor.page, files, name="halves", file="half.skops")
     hand_in(visitor.page)
     on_its_page(visitor.page)
     becomes(visitor.page, "rejected")
     check = visitor.page.get_by_role("region", name="Check of its file")
-    expect(check).to_contain_text("This is a pickle or joblib file.")
+    expect(check).to_contain_text("archive is damaged")
     visitor.picture("version-rejected")
 
 

@@ -43,6 +43,10 @@ def check_header(names: Sequence[str]) -> None:
         places[name] = place
 
 
+def without_target(target: str) -> RefusedFile:
+    return RefusedFile(f"The sample rows have no column {target[:200]}.")
+
+
 def table(names: Sequence[str], columns: Sequence[Column], target: str | None) -> Rows:
     """The columns as rows, the target's taken out. Raises RefusedFile."""
     clean = [checked(name, column) for name, column in zip(names, columns, strict=True)]
@@ -51,7 +55,7 @@ def table(names: Sequence[str], columns: Sequence[Column], target: str | None) -
     if target is None:
         return _rows(names, clean, None)
     if target not in names:
-        raise RefusedFile(f"The sample rows have no column {target[:200]}.")
+        raise without_target(target)
     at = list(names).index(target)
     labels = _labels(clean.pop(at))
     if not clean:

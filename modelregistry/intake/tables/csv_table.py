@@ -27,6 +27,11 @@ def read_csv(data: bytes, *, target: str | None = None) -> Rows:
     return table(header, [_column(column) for column in cells], target)
 
 
+def names_in_csv(data: bytes) -> list[str]:
+    """Of its columns; none where there is no line. Raises RefusedFile."""
+    return [name.strip() for name in next(_lines(data), [])]
+
+
 def _cells(data: bytes) -> tuple[list[str], list[list[str]]]:
     """The header, and every column's cells as they are written."""
     lines = _lines(data)

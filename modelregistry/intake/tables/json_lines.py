@@ -32,6 +32,11 @@ def read_json_lines(data: bytes, *, target: str | None = None) -> Rows:
     return table(header, found, target)
 
 
+def names_in_json_lines(data: bytes) -> list[str]:
+    """Of its columns, which its first line has; none where there is no line. Raises RefusedFile."""
+    return list(next(_objects(data), {}))
+
+
 def _objects(data: bytes) -> Iterator[dict[str, Scalar]]:
     """Raises RefusedFile for a line that is no plain object."""
     start, number = 3 if data.startswith(b"\xef\xbb\xbf") else 0, 0

@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression
 
 from modelregistry.errors import RefusedFile
 from modelregistry.formats.skops_format import save_estimator
-from modelregistry.intake.recognise import accept, recognise
+from modelregistry.intake.recognise import accept, check_start, recognise
 
 MODEL = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
 ONNX = skl2onnx.to_onnx(MODEL, np.zeros((1, 1), np.float32)).SerializeToString()
@@ -65,6 +65,13 @@ def test_any_bytes_have_an_answer(data: bytes) -> None:
     assert recognise(data) in {
         "skops", "onnx", "pickle", "compressed", "archive", "text", "empty", "unknown",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [save_estimator(MODEL), ONNX])
+def test_however_little_has_come_of_a_model_it_may_go_on(data: bytes) -> None:
+    for here in range(4, len(data)):
+        check_start(data[:here], whole=False)
+    check_start(data, whole=True)
 
 
 @pytest.mark.parametrize("data", [joblib_file(), joblib_file(3), pickle.dumps(MODEL, 0)])
