@@ -116,6 +116,9 @@ class ParityReportSerializer(SpreadSerializer):
     """The whole comparison; its own figures are of the rows that decide."""
 
     beyond = serializers.IntegerField()
+    no_finite_answer = serializers.BooleanField(
+        required=False, help_text="to any of these rows: then it is no match, and may not serve"
+    )
     tolerance = serializers.FloatField(required=False, help_text="absolute or relative")
     allowed_mismatches = serializers.IntegerField(required=False)
     rows_from = serializers.CharField()

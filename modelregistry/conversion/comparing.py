@@ -6,7 +6,7 @@ from modelregistry.conversion.budget import DEFAULT_BUDGET, Budget
 from modelregistry.conversion.marking import Marks, Side, mark, together
 from modelregistry.conversion.parity import ParityReport, SetReport, in_words
 from modelregistry.conversion.worst import predictions, worst_rows
-from modelregistry.formats.rows import Rows
+from modelregistry.formats.rows import Rows, is_missing
 
 FIRST = 5
 
@@ -22,12 +22,14 @@ def compare(
     """Both models over every named set of rows; the first five answers are the first set's."""
     named = [(name, rows) for name, rows in sets if len(rows)]
     found = [compare_set(source, onnx, name, rows, budget.tolerance) for name, rows in named]
-    figures = together([marks for _, marks in found]).figures()
+    marks = together([marks for _, marks in found])
+    figures, hollow = marks.figures(), bool(marks.empty.all()) and _any_whole(named)
     within = figures["label_mismatches"] <= budget.allowed_mismatches and not figures["beyond"]
     first = named[0][1].first(FIRST)
     return ParityReport(
         **figures,
-        status="match" if within else "mismatch",
+        status="match" if within and not hollow else "mismatch",
+        no_finite_answer=hollow,
         tolerance=budget.tolerance,
         allowed_mismatches=budget.allowed_mismatches,
         rows_from=rows_from,
@@ -46,6 +48,11 @@ def compare_set(
     marks = mark(source, ours, theirs, rows, tolerance, decides=decides)
     worst = worst_rows(rows, ours, theirs, marks)
     return SetReport(**marks.figures(), name=name, decides=decides, worst=worst), marks
+
+
+def _any_whole(sets: Iterable[tuple[str, Rows]]) -> bool:
+    """Whether no value is missing of some row: to gaps alone, nan may be the right answer."""
+    return any(not any(map(is_missing, row)) for _, rows in sets for row in rows.values)
 
 
 def _notes(count: int, rows: int, leap: float) -> tuple[str, ...]:

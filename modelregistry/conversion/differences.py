@@ -34,6 +34,15 @@ def differences(ours: Answers, theirs: Answers) -> Tensor:
     return worst
 
 
+def empty(answers: Answers) -> Tensor:
+    """Rows whose answer holds numbers, and none that is finite."""
+    found = [answers[name].astype(np.float64) for name in answers.keys() - {"label"}]
+    if not found:
+        return np.zeros(count_of(answers), dtype=bool)
+    finite = np.column_stack([np.isfinite(numbers).any(axis=1) for numbers in found])
+    return np.asarray(~finite.any(axis=1), dtype=bool)
+
+
 def close(ours: Answers, theirs: Answers, tolerance: float) -> Tensor:
     """Rows in which every number is within tolerance, absolute or relative."""
     near = np.ones(count_of(ours), dtype=bool)

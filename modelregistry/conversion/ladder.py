@@ -127,6 +127,8 @@ def _precision(signature: Signature) -> Datatype:
 
 
 def _shortfall(rung: Datatype, parity: ParityReport) -> str:
+    if parity.no_finite_answer:
+        return f"In {PRECISIONS[rung]} precision no finite answer to any of {parity.rows} rows."
     largest, near = in_words(parity.max_abs_diff), parity.labels_on_threshold
     said = (
         f"In {PRECISIONS[rung]} precision {parity.label_mismatches} labels and {parity.beyond} "
@@ -140,6 +142,6 @@ def _shortfall(rung: Datatype, parity: ParityReport) -> str:
 def _reason(failed: list[tuple[str, ParityReport]], budget: Budget) -> str:
     """Each rung's reason, once, and the budget where one was not kept to."""
     said = [text if text.endswith(".") else f"{text}." for text, _ in failed]
-    if any(parity.rows for _, parity in failed):
+    if any(parity.rows and not parity.no_finite_answer for _, parity in failed):
         said.append(f"The model's budget is {budget.in_words()}.")
     return " ".join(dict.fromkeys(said))

@@ -31,7 +31,8 @@ class Side:
 class Marks:
     """One entry a row. A row is one of label, number and threshold, or none of them.
 
-    `beside` are all rows on thresholds, those with another label among them.
+    `beside` are all rows on thresholds, those with another label among them; `empty` those to which
+    the source has no finite answer.
     """
 
     label: Tensor
@@ -39,6 +40,7 @@ class Marks:
     tie: Tensor
     threshold: Tensor
     beside: Tensor
+    empty: Tensor
     difference: Tensor
 
     def figures(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def mark(
         tie=tied,
         threshold=beside & ~label,
         beside=beside,
+        empty=differences.empty(ours),
         difference=differences.differences(ours, theirs),
     )
 

@@ -95,6 +95,10 @@ class ParityReport(Figures, frozen=True, kw_only=True):
     """The whole comparison: figures over the sets that decide, each set, and the first answers."""
 
     status: Status
+    no_finite_answer: bool = False
+    """The source answers none of these rows with a number: that the form does the same proves
+    nothing, and is no match.
+    """
     tolerance: float = DEFAULT_BUDGET.tolerance
     allowed_mismatches: int = DEFAULT_BUDGET.allowed_mismatches
     rows_from: str = ""

@@ -11,6 +11,10 @@ def check_may_serve(version: ModelVersion) -> None:
         raise NotPromotable(f"{version} cannot serve: the model is archived.")
     if version.state != ModelVersion.State.READY:
         raise NotPromotable(f"{version} cannot serve: it is {version.state}, not ready.")
+    if version.parity.get("no_finite_answer"):
+        raise NotPromotable(
+            f"{version} cannot serve: it has no finite answer to any row it was compared on."
+        )
     converted = version.format == ModelVersion.Format.SKOPS and version.onnx_sha256
     if converted and version.parity.get("status") != "match":
         raise NotPromotable(

@@ -12,7 +12,7 @@ from modelregistry.conversion.comparing import compare
 from modelregistry.conversion.differences import Answers
 from modelregistry.conversion.marking import Side
 from modelregistry.conversion.parity import SAMPLES as FROM_SAMPLES
-from modelregistry.errors import RefusedFile
+from modelregistry.errors import NotPromotable, RefusedFile
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.skops_format import save_estimator
 from modelregistry.intake.tables import read_csv
@@ -106,3 +106,41 @@ def test_the_same_infinity_on_both_sides_is_no_difference() -> None:
     rows = Rows.of(np.ones((3, 2)))
     report = compare(Side(hollow), Side(hollow), [(FROM_SAMPLES, rows)], rows_from=FROM_SAMPLES)
     assert (report.status, report.max_abs_diff) == ("match", 0.0)
+
+
+def nothing(rows: Rows) -> Answers:
+    return {"value": np.full((len(rows), 2), [np.nan, -np.inf])}
+
+
+def test_a_source_without_a_finite_answer_matches_nothing() -> None:
+    rows = Rows.of(np.ones((3, 2)))
+    sure = Side(lambda some: {"label": np.zeros(len(some)), **nothing(some)})
+    for side in (Side(nothing), sure):
+        report = compare(side, side, [(FROM_SAMPLES, rows)], rows_from=FROM_SAMPLES)
+        assert (report.status, report.no_finite_answer) == ("mismatch", True)
+        assert (report.label_mismatches, report.beyond, report.max_abs_diff) == (0, 0, 0.0)
+
+
+def test_labels_alone_and_rows_with_gaps_may_have_no_number_in_their_answers() -> None:
+    rows, gaps = Rows.of(np.ones((3, 2))), Rows.of(np.array([[np.nan, 1.0]] * 3))
+    labels = Side(lambda some: {"label": np.zeros(len(some))})
+    for side, asked in ((labels, rows), (Side(nothing), gaps)):
+        report = compare(side, side, [(FROM_SAMPLES, asked)], rows_from=FROM_SAMPLES)
+        assert (report.status, report.no_finite_answer) == ("match", False)
+
+
+@pytest.mark.parametrize("samples", [SAMPLES, None])
+def test_a_model_without_a_finite_answer_is_not_promoted_and_says_why(samples: Rows | None) -> None:
+    void = LinearRegression().fit(ROWS, ROWS[:, 0])
+    void.intercept_ = np.nan
+    version = services.register_version(
+        model_name="void", data=save_estimator(void), samples=samples, create_missing=True
+    )
+    assert (version.runtime, version.parity["status"]) == ("sklearn", "mismatch")
+    assert "In single precision no finite answer to any of " in version.reason
+    assert "budget" not in version.reason
+    with pytest.raises(NotPromotable, match="it has no finite answer to any row it was compared"):
+        services.promote(version=version)
+    fresh = ModelVersion.objects.select_related("model").get()
+    done = services.convert(version=fresh)
+    assert (done.parity.matches, done.parity.no_finite_answer) == (False, True)
