@@ -128,5 +128,5 @@ def with_nan(table: Tensor) -> Tensor:
 def _is_textual(name: str, column: list[Scalar]) -> bool:
     kinds = {isinstance(value, str) for value in column if not is_missing(value)}
     if len(kinds) > 1:
-        raise FormatError(f"The column {name} mixes text with numbers.")
+        raise FormatError(f"The column {name[:200]} mixes text with numbers.")
     return True in kinds

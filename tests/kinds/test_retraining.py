@@ -252,6 +252,12 @@ def test_why_it_cannot_be_fitted_is_said_without_a_value_of_anybodys(
     assert len(str(no.value)) < 200
 
 
+def test_a_column_that_mixes_kinds_is_named_at_no_great_length() -> None:
+    taught = Lesson([["x"], [1.0]] * 10, [0, 1] * 10).rows_for(("c" * 10_000,))
+    with pytest.raises(NotRetrainable, match=f"The column {'c' * 200} mixes text"):
+        refit(LinearRegression(), taught)
+
+
 def test_a_value_that_the_champion_does_not_know_is_not_told() -> None:
     rows, targets = [["red", 1.0], ["blue", 2.0]] * 10, [0, 1] * 10
     choose = ColumnTransformer([("kind", OneHotEncoder(), [0])], remainder="passthrough")
