@@ -3,13 +3,16 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import Final, TypeAlias
+
+import numpy as np
 
 from modelregistry.conversion.parity import GENERATED, HELDOUT, SAMPLES
 from modelregistry.errors import RefusedFile
 from modelregistry.formats.estimators import Estimator, answer, output_names
 from modelregistry.formats.onnx_format import OnnxRuntime
-from modelregistry.formats.rows import Rows
+from modelregistry.formats.rows import Rows, is_missing
 from modelregistry.formats.runtime import REFUSALS, RowsRefused
 from modelregistry.formats.signature import Tensor
 from modelregistry.ingestion.alone import dependent_output, varied_rows
@@ -18,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Ask: TypeAlias = Callable[[Rows], object]
 ROW_CPU_S: Final = 5.0  # what needs longer serves nobody
+FIRST: Final = 32  # samples that are looked at for a number
 SAMPLES_CPU_S: Final = 120.0  # for all of them, which may be a million
 
 
@@ -36,6 +40,7 @@ def try_onnx(runtime: OnnxRuntime, samples: Rows | None) -> None:
     columns, blank = runtime.signature.columns, tuple(runtime.signature.blank_row())
     if samples is not None:
         _try(partial(_run, runtime, cpu_s=SAMPLES_CPU_S), samples, SAMPLES)
+        _refuse_hollow(runtime, samples.first(FIRST))
         try:
             _refuse_dependent(runtime, samples)
         except REFUSALS as error:
@@ -52,6 +57,15 @@ def try_onnx(runtime: OnnxRuntime, samples: Rows | None) -> None:
         _refuse_dependent(runtime, varied_rows(runtime.signature))
     except REFUSALS as error:
         log.info("an ONNX model refuses rows of all sorts of values: %s", error)
+
+
+def _refuse_hollow(runtime: OnnxRuntime, rows: Rows) -> None:
+    """Raises RefusedFile where rows without a gap have answers in numbers, and none is finite."""
+    if any(map(is_missing, chain.from_iterable(rows.values))):
+        return
+    numbers = [found for found in _run(runtime, rows) if found.dtype.kind == "f"]
+    if numbers and not any(np.isfinite(found).any() for found in numbers):
+        raise RefusedFile("The model has no finite answer to any of its first sample rows.")
 
 
 def _refuse_dependent(runtime: OnnxRuntime, rows: Rows) -> None:

@@ -199,6 +199,16 @@ def test_an_answer_in_time_is_the_same_as_without_a_limit() -> None:
     assert in_time.tolist() == at_leisure.tolist() == [[2, 4], [6, 10], [-8, 1]]
 
 
+def test_a_model_without_a_number_to_say_is_refused() -> None:
+    root = helper.make_node("Sqrt", ["minus"], ["value"])
+    nodes = [helper.make_node("Neg", ["positive"], ["minus"]), root]
+    nodes.insert(0, helper.make_node("Abs", ["a"], ["positive"]))
+    with pytest.raises(RefusedFile, match="no finite answer to any of its first sample rows"):
+        try_onnx(open_onnx(of_two(*nodes)), TWO)
+    some = Rows(columns=TWO.columns, values=(*TWO.values, (0.0, 1.0)))
+    try_onnx(open_onnx(of_two(*nodes)), some)
+
+
 @pytest.mark.django_db
 @pytest.mark.database
 def test_nothing_is_kept_of_it() -> None:
