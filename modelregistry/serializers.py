@@ -142,13 +142,23 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
         return []
 
 
+class ServingSerializer(serializers.ModelSerializer[RegisteredModel]):
+    """How its callers are served; applied by running processes within a second."""
+
+    class Meta:
+        model = RegisteredModel
+        fields = ["max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms"]
+
+
 class ModelDetailSerializer(ModelSerializer):
     aliases = serializers.SerializerMethodField()
+    serving = ServingSerializer(source="*")
 
     class Meta(ModelSerializer.Meta):
         fields = [
             *ModelSerializer.Meta.fields,
             "aliases",
+            "serving",
             "tolerance",
             "allowed_mismatches",
         ]

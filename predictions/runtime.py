@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 from django.conf import settings
@@ -20,9 +21,11 @@ from modelregistry.formats.opening import open_runtime
 from modelregistry.formats.runtime import FormatError, Runtime
 from modelregistry.formats.signature import Signature
 from modelregistry.models import Alias, LiveVersion, ModelVersion, RegisteredModel
+from modelregistry.models.serving import Serving
 from modelregistry.services import store
 from predictions.errors import NoSourceEstimator
 from predictions.following import Follower
+from predictions.serving.batcher import Policy
 from predictions.serving.engine import Addressed, Engine, Identity, Loaded, warmed
 from predictions.serving.errors import NotReady, UnknownModel
 from predictions.serving.shelf import Shelf
@@ -52,6 +55,14 @@ def on_live_connection(read: Callable[Given, Found]) -> Callable[Given, Found]:
 
 def opened_as(live: LiveVersion) -> OpenedAs:
     return live.runtime, live.artifact_sha256, live.signature
+
+
+def policy_of(serving: Serving) -> Policy:
+    return Policy(
+        max_batch_rows=serving.max_batch_rows,
+        max_queue_rows=serving.max_queue_rows,
+        max_wait_s=serving.max_wait_ms / 1000,
+    )
 
 
 def _urgency(live: LiveVersion) -> tuple[bool, bool]:
@@ -156,7 +167,15 @@ class ModelRuntime:
             framework=live.runtime,
             source_sha256=live.source_sha256,
         )
-        return warmed(identity, runtime, example=live.example, executor=self._executor)
+        deadline_ms = live.serving.deadline_ms
+        return warmed(
+            identity,
+            runtime,
+            example=live.example,
+            executor=self._executor,
+            policy=policy_of(live.serving),
+            deadline_s=inf if deadline_ms is None else deadline_ms / 1000,
+        )
 
     def _opened_of(self, model: str) -> list[tuple[OpenedAs, Runtime]]:
         return self._opened.get(model, [])

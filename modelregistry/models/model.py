@@ -11,6 +11,7 @@ from django.utils import timezone
 from modelregistry.errors import ArchivedModel, UnknownModel
 from modelregistry.models.names import CHAMPION, NAME
 from modelregistry.models.revision import Revision
+from modelregistry.models.serving import ServedModel
 
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
@@ -48,7 +49,7 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
         )
 
 
-class RegisteredModel(models.Model):
+class RegisteredModel(ServedModel):
     class Task(models.TextChoices):
         CLASSIFICATION = "classification"
         REGRESSION = "regression"

@@ -16,6 +16,7 @@ from modelregistry.formats.signature import Signature
 from modelregistry.models.model import RegisteredModel
 from modelregistry.models.names import CHAMPION, SHA256
 from modelregistry.models.revision import Revision
+from modelregistry.models.serving import Serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class LiveVersion:
     classes: tuple[ClassLabel, ...] | None
     example: tuple[Any, ...]  # a row the model takes, columns left to right
     size_bytes: int
+    serving: Serving
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -236,6 +238,7 @@ class ModelVersion(models.Model):
             classes=None if self.classes is None else tuple(self.classes),
             example=self.example_row(),
             size_bytes=self.size_bytes,
+            serving=self.model.serving,
         )
 
     def example_row(self) -> tuple[Any, ...]:

@@ -13,6 +13,13 @@ from jobs.kinds import fault_of
 from modelregistry.conversion.options import HIGHEST_OPSET, LADDER, LOWEST_OPSET, Options
 from modelregistry.models import RegisteredModel
 from modelregistry.models.names import LONGEST_TEXT
+from modelregistry.models.serving import (
+    LONGEST_DEADLINE_MS,
+    LONGEST_WAIT_MS,
+    MOST_BATCH_ROWS,
+    MOST_QUEUE_ROWS,
+)
+from modelregistry.serializers import ServingSerializer
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]  # databases keep no NUL
 Visibility = Literal["public", "signed-in"]
@@ -31,6 +38,15 @@ class NewModel(Strict, frozen=True, kw_only=True):
     visibility: Visibility = "signed-in"
 
 
+class ServingChange(Strict, frozen=True, kw_only=True):
+    """What is not named stays as it is."""
+
+    max_batch_rows: Annotated[int, Meta(ge=1, le=MOST_BATCH_ROWS)] | UnsetType = UNSET
+    max_wait_ms: Annotated[float, Meta(ge=0, le=LONGEST_WAIT_MS)] | UnsetType = UNSET
+    max_queue_rows: Annotated[int, Meta(ge=1, le=MOST_QUEUE_ROWS)] | UnsetType = UNSET
+    deadline_ms: Annotated[int, Meta(ge=1, le=LONGEST_DEADLINE_MS)] | UnsetType | None = UNSET
+
+
 class ModelChange(Strict, frozen=True, kw_only=True):
     """What is not named stays as it is."""
 
@@ -38,9 +54,14 @@ class ModelChange(Strict, frozen=True, kw_only=True):
     visibility: Visibility | UnsetType = UNSET
     tolerance: Tolerance | UnsetType = UNSET
     allowed_mismatches: Mismatches | UnsetType = UNSET
+    serving: ServingChange | UnsetType = UNSET
 
     def changes(self) -> dict[str, object]:
-        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+        """By the model's fields."""
+        found: dict[str, object] = msgspec.to_builtins(self)
+        serving = found.pop("serving", {})
+        assert isinstance(serving, dict)
+        return found | serving
 
 
 class AliasMove(Strict, frozen=True, kw_only=True):
@@ -89,6 +110,7 @@ class ModelChangeSerializer(serializers.Serializer[object]):
     visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
     tolerance = serializers.FloatField(required=False, min_value=0, max_value=1)
     allowed_mismatches = serializers.IntegerField(required=False, min_value=0)
+    serving = ServingSerializer(required=False, partial=True)
 
 
 class ReasonSerializer(serializers.Serializer[object]):

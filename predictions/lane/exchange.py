@@ -180,6 +180,8 @@ class Exchange:
             raise UnknownModel
         loaded.asked = True
         self.loaded = loaded
+        if self._late is None and loaded.deadline_s < inf:
+            self._end_within(loaded.deadline_s)
         if len(self.body) <= LARGE_BODY:
             self._queue(loaded, self.route.read(loaded, self.body))
         else:  # it would stop the loop, and with it everybody else

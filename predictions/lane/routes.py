@@ -1,6 +1,7 @@
 """The routes of the data plane: the tutorial's five and the native one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -13,8 +14,17 @@ from predictions.serving.calls import Answer
 from predictions.serving.engine import Loaded
 from predictions.serving.per_version import PerVersion
 
-NATURAL = Policy()
-WAITING = Policy(max_batch_rows=32, max_wait_s=0.005)  # so that its users see batching
+BATCHED_ROWS, BATCHED_WAIT_S = 32, 0.005
+
+
+def waiting(policy: Policy) -> Policy:
+    """Under this one callers wait for company, so that they see batching."""
+    rows = min(policy.max_batch_rows, BATCHED_ROWS)
+    return replace(policy, max_batch_rows=rows, max_wait_s=policy.max_wait_s or BATCHED_WAIT_S)
+
+
+def as_it_is(policy: Policy) -> Policy:
+    return policy
 
 
 class TutorialRoute:
@@ -26,7 +36,7 @@ class TutorialRoute:
         *,
         read: Callable[[tutorial.TutorialCodec, bytes], RequestRows],
         write: Callable[[Answer, float], bytes],
-        policy: Policy = NATURAL,
+        policy: Callable[[Policy], Policy] = as_it_is,
         onnx_only: bool = False,
     ) -> None:
         self.endpoint = endpoint
@@ -39,7 +49,7 @@ class TutorialRoute:
     def _prepare(self, loaded: Loaded) -> tuple[tutorial.TutorialCodec, Batcher]:
         first_output = (loaded.signature.outputs[0].name,)
         codec = tutorial.TutorialCodec(loaded.signature)
-        return codec, loaded.batcher(first_output, self._policy)
+        return codec, loaded.batcher(first_output, self._policy(loaded.policy))
 
     def read(self, loaded: Loaded, body: bytes) -> Ask:
         if self._onnx_only and loaded.identity.framework != "onnx":
@@ -65,7 +75,7 @@ class NativeRoute:
         return Ask(request.rows, request.outputs)
 
     def batcher(self, loaded: Loaded, ask: Ask) -> Batcher:
-        return loaded.batcher(_to_run(loaded, ask.outputs), NATURAL)
+        return loaded.batcher(_to_run(loaded, ask.outputs), loaded.policy)
 
     def finish(self, exchange: Exchange, answer: Answer) -> bytes:
         loaded = exchange.loaded
@@ -137,7 +147,7 @@ def tutorial_routes() -> dict[str, TutorialRoute]:
         TutorialRoute("/batch-predict", read=codec.batch, write=_all),
         TutorialRoute("/predict-onnx", read=codec.matrix, write=_all_of_onnx, onnx_only=True),
         TutorialRoute(
-            "/predict-batched", read=codec.one_row, write=_first_of_batch, policy=WAITING
+            "/predict-batched", read=codec.one_row, write=_first_of_batch, policy=waiting
         ),
     ]
     return {route.endpoint: route for route in routes}

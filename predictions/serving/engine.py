@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 
 from modelregistry.formats.runtime import ClassLabel, RowsRefused, Runtime
@@ -22,6 +23,7 @@ from predictions.serving.errors import (
 log = logging.getLogger(__name__)
 
 WARM_ROWS = 32
+NATURAL = Policy()
 UNKNOWN_S = 0.001  # a cost until runs have shown it: not to be tried on the event loop
 
 
@@ -57,8 +59,12 @@ class Loaded:
         example: Sequence[object],
         cost: Cost,
         executor: Executor,
+        policy: Policy = NATURAL,
+        deadline_s: float = inf,
     ) -> None:
         self.identity = identity
+        self.policy = policy
+        self.deadline_s = deadline_s  # of a request that names none itself
         self.example = tuple(example)
         self.runtime = runtime
         self.signature: Signature = runtime.signature
@@ -110,7 +116,13 @@ def run_unbatched(
 
 
 def warmed(
-    identity: Identity, runtime: Runtime, *, example: Sequence[object], executor: Executor
+    identity: Identity,
+    runtime: Runtime,
+    *,
+    example: Sequence[object],
+    executor: Executor,
+    policy: Policy = NATURAL,
+    deadline_s: float = inf,
 ) -> Loaded:
     """`runtime` after its first runs, which are the slow ones, with its cost measured.
 
@@ -121,7 +133,15 @@ def warmed(
     except RowsRefused:
         log.info("%s version %d refuses its example", identity.model, identity.version)
         cost = Cost(one_row_s=UNKNOWN_S, many_rows_s=UNKNOWN_S, many_rows=WARM_ROWS)
-    return Loaded(identity, runtime, example=example, cost=cost, executor=executor)
+    return Loaded(
+        identity,
+        runtime,
+        example=example,
+        cost=cost,
+        executor=executor,
+        policy=policy,
+        deadline_s=deadline_s,
+    )
 
 
 def measured_cost(runtime: Runtime, example: Sequence[object]) -> Cost:

@@ -5,7 +5,7 @@ ServingError
 ├── NotReady          the model is known, or may be, but nothing is loaded yet
 │   └── NotLoaded     this version may be loaded for whoever asks for it
 ├── Overloaded        the queue is full; says when to come back
-├── DeadlineExceeded  the time the client gave is over; its rows do not run any more
+├── DeadlineExceeded  the time of the client, or of its model, is over; its rows do not run any more
 ├── InferenceFailed   the model raised; its batch fails, the next one runs
 └── NotFinite         the model's answer to these rows is no number that JSON has
 """
@@ -44,7 +44,7 @@ class Overloaded(ServingError):
 
 class DeadlineExceeded(ServingError):
     def __init__(self) -> None:
-        super().__init__("The time given in Request-Timeout is over; nothing was answered.")
+        super().__init__("The time for this request is over; nothing was answered.")
 
 
 class NotFinite(ServingError):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from predictions.errors import Unauthenticated
 from predictions.lane.exchange import Collaborators, Reply
@@ -31,12 +32,14 @@ class Notebook:
         self.ended.append((endpoint, success))
 
 
-def loaded(runtime: Doubling, *, version: int = 1, public: bool = True, cost=CHEAP) -> Loaded:
+def loaded(
+    runtime: Doubling, *, version: int = 1, public: bool = True, cost=CHEAP, **served: Any
+) -> Loaded:
     identity = Identity(
         model="m", version=version, version_id=version, task="regression", public=public,
         framework="onnx", source_sha256=None,
     )  # fmt: skip
-    return Loaded(identity, runtime, example=(0, 0), cost=cost, executor=EXECUTOR)
+    return Loaded(identity, runtime, example=(0, 0), cost=cost, executor=EXECUTOR, **served)
 
 
 class House:

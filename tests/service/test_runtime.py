@@ -1,5 +1,7 @@
 """The engine follows the registry, and what cannot be loaded never takes a good version's place."""
 
+from math import inf
+
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
@@ -17,6 +19,7 @@ from modelregistry.formats.skops_format import save_estimator
 from modelregistry.models import ModelVersion, RegisteredModel, Revision
 from predictions.errors import NoSourceEstimator
 from predictions.runtime import RETRY_EVERY_READS, ModelRuntime
+from predictions.serving.batcher import Policy
 from predictions.serving.engine import run_unbatched
 from predictions.serving.errors import NotReady, UnknownModel
 
@@ -209,3 +212,19 @@ def test_a_version_this_code_cannot_read_does_not_hide_the_others(
     assert live(runtime) == 1
     with pytest.raises(UnknownModel):
         runtime.engine.live("zebra")
+
+
+def test_how_callers_are_served_is_followed_without_reading_a_file(
+    runtime: ModelRuntime, first: ModelVersion
+) -> None:
+    before = runtime.engine.live("flowers")
+    assert (before.policy, before.deadline_s) == (Policy(), inf)
+    services.store().backend.path(first.onnx_sha256).unlink()
+    services.change_model(
+        name="flowers",
+        changes={"max_batch_rows": 8, "max_wait_ms": 2.5, "max_queue_rows": 16, "deadline_ms": 250},
+    )
+    runtime.read()
+    now = runtime.engine.live("flowers")
+    assert now.policy == Policy(max_batch_rows=8, max_wait_s=0.0025, max_queue_rows=16)
+    assert (now.deadline_s, now.runtime) == (0.25, before.runtime)

@@ -14,13 +14,16 @@ MODELS, PLANTS = "/api/v1/models/", "/api/v1/models/plants/"
 JSON = "application/json"
 
 
+SERVING = {"max_batch_rows": 256, "max_wait_ms": 0.0, "max_queue_rows": 4096, "deadline_ms": None}
+
+
 def test_a_model_is_made_and_shown_as_it_is(chief: Client) -> None:
     body = {"name": "plants", "description": "What grows.", "visibility": "public"}
     answer = chief.post(MODELS, body, JSON)
     assert (answer.status_code, answer["Location"]) == (201, PLANTS)
     assert answer.json() | {"created_at": None} == {
         **body, "task": "", "groups": [], "champion": None, "aliases": {},
-        "tolerance": 1e-4, "allowed_mismatches": 0, "created_at": None,
+        "tolerance": 1e-4, "allowed_mismatches": 0, "created_at": None, "serving": SERVING,
     }  # fmt: skip
     assert chief.get(PLANTS).json() == answer.json()
 
@@ -97,6 +100,18 @@ def test_what_is_said_of_a_model_can_be_changed_and_the_rest_stays(chief: Client
     assert chief.patch(PLANTS, {}, JSON).status_code == 200
 
 
+def test_how_callers_are_served_is_changed_by_the_setting(chief: Client) -> None:
+    services.create_model(name="plants", task="regression")
+    revision = Revision.objects.current()
+    changed = {"max_batch_rows": 8, "deadline_ms": 250}
+    answer = chief.patch(PLANTS, {"serving": changed}, JSON)
+    assert (answer.status_code, answer.json()["serving"]) == (200, SERVING | changed)
+    assert Revision.objects.current() != revision
+    answer = chief.patch(PLANTS, {"serving": {"deadline_ms": None, "max_wait_ms": 2}}, JSON)
+    served = {"max_batch_rows": 8, "max_wait_ms": 2.0}
+    assert answer.json()["serving"] == chief.get(PLANTS).json()["serving"] == SERVING | served
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -112,6 +127,18 @@ def test_what_is_said_of_a_model_can_be_changed_and_the_rest_stays(chief: Client
         {"allowed_mismatches": 1.5},
         {"allowed_mismatches": 2**31},
         {"description": "x" * 10_001},
+        {"serving": None},
+        {"serving": {"max_batch_rows": 0}},
+        {"serving": {"max_batch_rows": 65_537}},
+        {"serving": {"max_batch_rows": None}},
+        {"serving": {"max_wait_ms": -0.1}},
+        {"serving": {"max_wait_ms": 1000.1}},
+        {"serving": {"max_queue_rows": 0}},
+        {"serving": {"max_queue_rows": 1.5}},
+        {"serving": {"deadline_ms": 0}},
+        {"serving": {"deadline_ms": 86_400_001}},
+        {"serving": {"max_batch": 1}},
+        {"max_batch_rows": 1},
     ],
 )
 def test_a_change_that_does_not_fit_changes_nothing(chief: Client, body: dict[str, object]) -> None:

@@ -1,0 +1,63 @@
+"""How a model's callers are served: settings on the model's row, which serving processes follow."""
+
+from dataclasses import dataclass
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+MOST_BATCH_ROWS, LONGEST_WAIT_MS, MOST_QUEUE_ROWS = 65_536, 1000.0, 1_000_000
+LONGEST_DEADLINE_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Rows and milliseconds; without a deadline a caller waits as long as it takes."""
+
+    max_batch_rows: int
+    max_wait_ms: float
+    max_queue_rows: int
+    deadline_ms: int | None
+
+
+class ServedModel(models.Model):
+    """The settings as columns."""
+
+    max_batch_rows = models.PositiveIntegerField(
+        default=256,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_BATCH_ROWS)],
+        help_text="How many rows of different callers are answered in one run at most.",
+    )
+    max_wait_ms = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(LONGEST_WAIT_MS)],
+        help_text=(
+            "How long a row waits for others to be answered together with. 0: not at all, which is "
+            "right for most models: what has arrived at the same moment shares a run anyway."
+        ),
+    )
+    max_queue_rows = models.PositiveIntegerField(
+        default=4096,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_QUEUE_ROWS)],
+        help_text="How many rows may wait in each web process; more are refused with 503.",
+    )
+    deadline_ms = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_DEADLINE_MS)],
+        help_text=(
+            "After how long a request is answered with 504 that names no Request-Timeout itself. "
+            "Empty: never."
+        ),
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def serving(self) -> Serving:
+        return Serving(
+            max_batch_rows=self.max_batch_rows,
+            max_wait_ms=self.max_wait_ms,
+            max_queue_rows=self.max_queue_rows,
+            deadline_ms=self.deadline_ms,
+        )
