@@ -4,6 +4,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.db.models import Q
 
+from jobs.kinds import all_kinds
 from jobs.models import Job, JobQuerySet
 
 VIEW_JOB, CANCEL_JOB = "jobs.view_job", "jobs.cancel_job"
@@ -11,12 +12,15 @@ NOT_IN_LISTS = ("params", "result", "traceback")  # what may be large
 
 
 def visible_to(user: AbstractBaseUser | AnonymousUser) -> JobQuerySet:
-    """One's own; all to staff who may view jobs; none to those we do not know."""
+    """One's own; to staff who may view jobs all but those of kinds that tell of what they may not
+    see; none to those we do not know.
+    """
     jobs = Job.objects.select_related("owner")
     if not isinstance(user, PermissionsMixin):
         return jobs.none()
     if getattr(user, "is_staff", False) and user.has_perm(VIEW_JOB):
-        return jobs
+        closed = [k.name for k in all_kinds() if k.seen_with and not user.has_perm(k.seen_with)]
+        return jobs.exclude(~Q(owner_id=user.pk), kind__in=closed) if closed else jobs
     return jobs.filter(owner_id=user.pk)
 
 

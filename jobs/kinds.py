@@ -67,6 +67,8 @@ class Kind:
     subject: Callable[[Any], Subject | None] = no_subject
     permission: str | None = None
     """Django permission needed to submit over REST or in the admin; None: any key or session."""
+    seen_with: str | None = None
+    """Django permission needed besides to see other people's jobs, where results tell of rows."""
     time_limit_s: float = TIME_LIMIT_S
     max_attempts: int = 3
     shown: tuple[type[Exception], ...] = ()

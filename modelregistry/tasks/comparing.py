@@ -55,6 +55,7 @@ record(
         handler=run_compare,
         subject=_both_versions,
         permission=VIEW_VERSION,
+        seen_with=VIEW_VERSION,
         time_limit_s=900,
         shown=(RegistryError,),
     )

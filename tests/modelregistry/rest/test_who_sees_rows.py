@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from modelregistry import services
 from modelregistry.models import ModelVersion
+from modelregistry.tasks import COMPARE
+from tests.jobs_surface.rows import finished, person, signed_in
 from tests.modelregistry.rest.conftest import Clerk
 from tests.modelregistry.rest.test_downloads import whole
 from tests.modelregistry.trained import centroid_version, onnx_version, tree_file, tree_version
@@ -93,3 +96,20 @@ def test_what_was_not_taken_has_no_report(chief: Client, state: str) -> None:
     answer = chief.get(REPORT)
     assert (answer.status_code, answer.json()["code"]) == (409, "no_report")
     assert answer.json()["detail"] == f"plants:1 is {state}: there is no report of it."
+
+
+def test_comparisons_of_others_are_for_those_who_may_view_versions() -> None:
+    bob, nobodys = person("bob"), finished(None, kind=COMPARE, result={"worst": WORST})
+    theirs = finished(bob, kind=COMPARE, result={"worst": WORST})
+    other = finished(bob)
+    viewer = signed_in(person("vic", "view_job"))
+    reader = signed_in(person("rea", "view_job", "view_modelversion"))
+    for job in (theirs, nobodys):
+        at = f"/api/v1/jobs/{job.pk}/"
+        assert viewer.get(f"{at}result/").status_code == viewer.get(at).status_code == 404
+        assert reader.get(f"{at}result/").json() == {"worst": WORST}
+        page = reverse("admin:jobs_job_change", args=(job.pk,))
+        assert b"6.125" not in viewer.get(page, follow=True).content
+    assert [job["id"] for job in viewer.get("/api/v1/jobs/").json()["results"]] == [str(other.pk)]
+    assert len(reader.get("/api/v1/jobs/").json()["results"]) == 3
+    assert signed_in(bob).get(f"/api/v1/jobs/{theirs.pk}/result/").status_code == 200
