@@ -28,7 +28,7 @@ def chief(client: Client) -> Client:
 
 
 def retrained(**params: Any) -> Job:
-    job = queued(RETRAIN, params={"model": "plants", **params})
+    job = queued(RETRAIN, params={"model": "plants", **params}, origin=Job.Origin.COMMAND)
     assert execution.run(job, find(RETRAIN), worker="here:1")
     assert job.state == "succeeded", job.error_detail
     return job

@@ -111,7 +111,8 @@ OF_ARCHIVES = {
 # Those that only skops itself can find fault with.
 OPENED = (
     "array without end", "pickle in an array", "deep schema", "function of os",
-    "one array a thousand times",
+    "one array a thousand times", "a class of half a character", "a column of half a character",
+    "a category of half a character", *(f"a type's name: {name}" for name in TYPE_NAMES),
 )  # fmt: skip
 OF_PICKLES = {
     "pickle": Case(partial(pickles.marking, MARKER), "skops.io.dump"),
