@@ -23,7 +23,7 @@ from modelregistry.models import RETRAIN, ModelVersion
 from modelregistry.services import registering
 from tests.modelregistry.trained import SAMPLES, tree_file, tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 SAID = "The model plants is archived: it takes no versions any more."
 PLANTS = {"model": "plants"}
 

@@ -21,7 +21,7 @@ from modelregistry.models import ModelVersion
 from modelregistry.panels import ModelAction, register_action
 from tests.modelregistry.trained import ROWS, TARGETS, onnx_version, tree_file, tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 SUBMITTED = {"_form_submitted": "on"}
 LOAD = {**SUBMITTED, "requests": "20", "concurrency": "4", "rows": "2"}
 KINDS = ("convert_model_task", "load_test_task", "retrain_model_task")

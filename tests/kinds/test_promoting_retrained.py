@@ -23,7 +23,7 @@ from modelregistry.services import Challenge, Verdict, promote_if_better
 from tests.jobs.rows import queued
 from tests.modelregistry.trained import tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 ROWS, TARGETS = load_iris(return_X_y=True)
 SAMPLES = Rows.of(ROWS, targets=TARGETS)
 CAVEAT = "Version 1 may have been fitted on some of the held-out rows: its figures may be too good."

@@ -18,7 +18,7 @@ from tests.jobs.rows import queued
 from tests.kinds.test_promoting_retrained import poor_version
 from tests.modelregistry.trained import centroid_version, tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from modelregistry.formats.skops_format import load_estimator
 from modelregistry.models import Alias, ModelVersion, RegisteredModel
 from tests.modelregistry.trained import tree_file, tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 PATH = "/api/v1/models/plants/retrain/"
 ROWS, TARGETS = load_iris(return_X_y=True)
 NAMES = ("x0", "x1", "x2", "x3")

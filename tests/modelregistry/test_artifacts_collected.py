@@ -25,7 +25,7 @@ from tests.modelregistry import buckets
 from tests.modelregistry.trained import ROWS, SAMPLES, TARGETS, tree_file, tree_version
 from tests.running import free_port, manage
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 CSV = "x0,x1,x2,x3,kind\n" + "".join(
     f"{','.join(map(str, row))},{label}\n" for row, label in zip(ROWS, TARGETS, strict=True)

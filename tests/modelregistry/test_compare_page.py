@@ -16,7 +16,7 @@ from modelregistry import services
 from modelregistry.models import ModelVersion
 from tests.modelregistry.trained import centroid_version, tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from modelregistry import services
 from modelregistry.models import ModelVersion, RegisteredModel
 from tests.modelregistry.trained import tree_file, tree_version
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 NEW = "/admin/modelregistry/registeredmodel/hand-in/"
 MODELS = reverse("admin:modelregistry_registeredmodel_changelist")
 VERSIONS = reverse("admin:modelregistry_modelversion_changelist")

@@ -37,7 +37,7 @@ from tests.modelregistry.trained import (
     tree_version,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 State = ModelVersion.State
 
 
