@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django_celery_results.models import GroupResult, TaskResult
 
-from jobs.access import NOT_IN_LISTS, VIEW_JOB
+from jobs.access import NOT_IN_LISTS, VIEW_JOB, visible_to
 from jobs.admin.showing import NOTHING, state_badge, subject_link
 from jobs.models import Job
 from jobs.states import DEAD, FAILED, QUEUED, RUNNING
@@ -92,7 +92,7 @@ def front_page(request: HttpRequest, context: dict[str, object]) -> dict[str, ob
     if request.user.has_perm(VIEW_MODEL):
         context["model_lines"] = _model_lines()
     if request.user.has_perm(VIEW_JOB):
-        context["job_lines"] = [_job_line(job) for job in _notable_jobs()]
+        context["job_lines"] = [_job_line(job) for job in _notable_jobs(request)]
     return context
 
 
@@ -127,9 +127,9 @@ def _jobs_running() -> tuple[int, str]:
     return Job.objects.filter(state=RUNNING).count(), f"{queued} queued"
 
 
-def _notable_jobs() -> list[Job]:
+def _notable_jobs(request: HttpRequest) -> list[Job]:
     """The newest that run, and those of the last day that went wrong."""
-    jobs = Job.objects.select_related("owner").defer(*NOT_IN_LISTS)
+    jobs = visible_to(request.user).defer(*NOT_IN_LISTS)
     lately = timezone.now() - FAILED_WITHIN
     failed = jobs.filter(state__in=(FAILED, DEAD), created_at__gt=lately)
     return [*jobs.filter(state=RUNNING)[:JOBS_SHOWN], *failed[:JOBS_SHOWN]]

@@ -85,6 +85,7 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     ),
     registry.ModelExists: Problem(409, "model_exists", "Name taken"),
     registry.VersionExists: Problem(409, "version_exists", "Version taken"),
+    registry.WrongSettings: Problem(422, "wrong_input", "Wrong input"),
     registry.InvalidName: Problem(400, "invalid_name", "Invalid name"),
     registry.ArchivedModel: Problem(409, "archived_model", "The model is archived"),
     registry.NotChecked: Problem(409, "not_checked", "Not checked yet"),

@@ -5,6 +5,7 @@ RegistryError
 ├── ModelExists, VersionExists     somebody else was first
 ├── ImmutableRow       a version or a line of history was to be changed
 ├── InvalidName        a name that is not ^[a-z0-9][a-z0-9._-]{0,63}$
+├── WrongSettings      what a model was told of serving does not fit together
 ├── ArchivedModel      it takes no versions any more
 ├── NotChecked         nothing is known yet of what the version takes
 ├── RefusedFile        what was handed in is no model we take; says why in plain words
@@ -54,6 +55,10 @@ class ImmutableRow(RegistryError):
 
 
 class InvalidName(RegistryError):
+    pass
+
+
+class WrongSettings(RegistryError):
     pass
 
 

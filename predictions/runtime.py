@@ -7,7 +7,7 @@ are loaded when somebody asks for them.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from typing import Final, ParamSpec, TypeAlias, TypeVar
@@ -75,13 +75,21 @@ def known_addresses() -> dict[str, Addressed]:
 
     NAME/versions/N and NAME@ALIAS, of versions that are ready and models that are not archived.
     """
-    public = RegisteredModel.Visibility.PUBLIC
-    versions = ModelVersion.objects.addressed()
-    aliases = Alias.objects.addressed()
-    return {
-        **{f"{m}/versions/{n}": Addressed(pk, seen == public) for m, n, pk, seen in versions},
-        **{f"{m}@{alias}": Addressed(pk, seen == public) for m, alias, pk, seen in aliases},
-    }
+    found = {}
+    for model, number, pk, seen, deadline in ModelVersion.objects.addressed():
+        found[f"{model}/versions/{number}"] = _addressed(pk, seen, deadline)
+    for model, alias, pk, seen, deadline in Alias.objects.addressed():
+        found[f"{model}@{alias}"] = _addressed(pk, seen, deadline)
+    return found
+
+
+def _addressed(version_id: int, visibility: str, deadline_ms: int | None) -> Addressed:
+    public = visibility == RegisteredModel.Visibility.PUBLIC
+    return Addressed(version_id, public, _seconds(deadline_ms))
+
+
+def _seconds(deadline_ms: int | None) -> float:
+    return inf if deadline_ms is None else deadline_ms / 1000
 
 
 class ModelRuntime:
@@ -122,9 +130,30 @@ class ModelRuntime:
         failed = frozenset(live.model for live in champions if not self._bring_live(live))
         kept = {identity.model for identity in self.engine.models()}
         names = frozenset(live.model for live in champions)
-        self.engine.settle(servable=names & kept, unservable=failed - kept, known=known)
+        lent = self._still_lent(known) | self._champions_addresses(known)
+        self.engine.settle(servable=names & kept, unservable=failed - kept, known=known, lent=lent)
         self._forget_all_but(names)
         self._reads_until_retry = RETRY_EVERY_READS if failed else 0
+
+    def _still_lent(self, known: Mapping[str, Addressed]) -> dict[str, Loaded]:
+        """What was lent before and means the same version, of which nothing has changed."""
+        before = self.engine.lent()
+        ids = {loaded.identity.version_id for loaded in before.values()}
+        rows = ModelVersion.objects.select_related("model").in_bulk(ids) if ids else {}
+        kept = {}
+        for address, loaded in before.items():
+            meant, row = known.get(address), rows.get(loaded.identity.version_id)
+            same = meant and row and meant.version_id == row.pk
+            if row and same and self._shelf.has(row.pk, row.live(), loaded):
+                kept[address] = loaded
+        return kept
+
+    def _champions_addresses(self, known: Mapping[str, Addressed]) -> dict[str, Loaded]:
+        """Those by which a champion in memory can be asked besides by its model's name."""
+        champions = {live.version_id: live.model for live in self._live.values()}
+        named = {a: champions.get(meant.version_id) for a, meant in known.items()}
+        found = {a: self.engine.champion(model) for a, model in named.items() if model}
+        return {a: loaded for a, loaded in found.items() if loaded is not None}
 
     def _bring_live(self, live: LiveVersion) -> bool:
         """Load, warm and swap in one champion. False when that failed; the last one then stays."""
@@ -167,14 +196,13 @@ class ModelRuntime:
             framework=live.runtime,
             source_sha256=live.source_sha256,
         )
-        deadline_ms = live.serving.deadline_ms
         return warmed(
             identity,
             runtime,
             example=live.example,
             executor=self._executor,
             policy=policy_of(live.serving),
-            deadline_s=inf if deadline_ms is None else deadline_ms / 1000,
+            deadline_s=_seconds(live.serving.deadline_ms),
         )
 
     def _opened_of(self, model: str) -> list[tuple[OpenedAs, Runtime]]:

@@ -13,7 +13,8 @@ from modelregistry.formats.signature import Datatype, Signature, Tensor, TensorS
 
 Ask: TypeAlias = Callable[[Rows], Sequence[Tensor]]
 MOST_ROWS: Final = 8
-# How far numbers may be apart: of the row's own largest, beside other rows; of all rows' largest,
+MANY_ROWS: Final = 300  # a batch of another size: a model may change its ways above some number
+# How far numbers may be apart: by this part of themselves beside other rows; of all rows' largest
 # in a batch of another size, in which products are summed up in another order.
 BESIDE: Final[dict[Datatype, float]] = {"FP16": 1e-3, "FP32": 1e-6, "FP64": 1e-12}
 ALONE: Final[dict[Datatype, float]] = {"FP16": 5e-2, "FP32": 1e-2, "FP64": 1e-6}
@@ -23,7 +24,8 @@ def dependent_output(ask: Ask, rows: Rows, outputs: Sequence[TensorSpec]) -> str
     """The first output whose entry for a row changes with the rows beside it; None: none does.
 
     The first MOST_ROWS are put to the model together, then with other rows in the place of some,
-    then each alone: in that, a label may differ where two scores tie. Raises what `ask` raises.
+    then each alone, and all of them many times over: in those, a label may differ where two scores
+    tie. Raises what `ask` raises.
     """
     few = rows.first(MOST_ROWS)
     together = ask(few)
@@ -31,7 +33,14 @@ def dependent_output(ask: Ask, rows: Rows, outputs: Sequence[TensorSpec]) -> str
         for spec, ours, theirs in zip(outputs, together, ask(beside), strict=True):
             if not _equal(spec, ours[stay], theirs[stay]).all():
                 return spec.name
-    return _not_alone(ask, few, together, outputs)
+    each = [ask(few.at([place])) for place in range(len(few))]
+    alone = [np.concatenate(answers) for answers in zip(*each, strict=True)]
+    often = np.resize(np.arange(len(few)), MANY_ROWS)
+    among_many = [found[-len(few) :] for found in ask(few.at(often.tolist()))]
+    order = often[-len(few) :]
+    return _differing(alone, together, outputs) or _differing(
+        [found[order] for found in alone], among_many, outputs
+    )
 
 
 def varied_rows(signature: Signature) -> Rows:
@@ -66,11 +75,10 @@ def _with_others_beside(rows: Rows) -> Iterator[tuple[Tensor, Rows]]:
             yield np.flatnonzero(stay), rows.at(np.where(stay, places, others).tolist())
 
 
-def _not_alone(
-    ask: Ask, few: Rows, together: Sequence[Tensor], outputs: Sequence[TensorSpec]
+def _differing(
+    alone: Sequence[Tensor], together: Sequence[Tensor], outputs: Sequence[TensorSpec]
 ) -> str | None:
-    each = [ask(few.at([place])) for place in range(len(few))]
-    alone = [np.concatenate(answers) for answers in zip(*each, strict=True)]
+    """The same rows in batches of two sizes."""
     ties = _tied(alone, outputs)
     for spec, ours, theirs in zip(outputs, alone, together, strict=True):
         same = _near(spec, ours, theirs)
@@ -81,23 +89,24 @@ def _not_alone(
 
 def _equal(spec: TensorSpec, ours: Tensor, theirs: Tensor) -> Tensor:
     """One entry a row; numbers may differ in their last bits."""
-    return _same(spec, ours, theirs, lambda row: BESIDE[spec.datatype] * _largest(row))
+    return _same(spec, ours, theirs, lambda numbers: BESIDE[spec.datatype] * np.abs(numbers))
 
 
 def _near(spec: TensorSpec, ours: Tensor, theirs: Tensor) -> Tensor:
     """One entry a row; numbers may differ by what rounding makes of the largest."""
-    return _same(spec, ours, theirs, lambda _: ALONE[spec.datatype] * _largest(ours))
+    within = ALONE[spec.datatype] * _largest(ours) if spec.datatype in ALONE else 0.0
+    return _same(spec, ours, theirs, lambda numbers: np.full(numbers.shape, within))
 
 
 def _same(
-    spec: TensorSpec, ours: Tensor, theirs: Tensor, allowed: Callable[[Tensor], float]
+    spec: TensorSpec, ours: Tensor, theirs: Tensor, allowed: Callable[[Tensor], Tensor]
 ) -> Tensor:
     if ours.shape != theirs.shape:
         return np.zeros(len(ours), dtype=bool)
     flat, other = ours.reshape(len(ours), -1), theirs.reshape(len(ours), -1)
     if spec.datatype not in ALONE:
         return np.asarray((flat == other).all(axis=1), dtype=bool)
-    within = np.array([[allowed(row)] for row in flat])
+    within = allowed(np.nan_to_num(flat.astype(float)))
     with np.errstate(invalid="ignore"):  # of infinite ones
         apart = np.abs(flat.astype(float) - other.astype(float))
     alike = (flat == other) | (np.isnan(flat) & np.isnan(other))

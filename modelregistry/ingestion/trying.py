@@ -79,7 +79,7 @@ def _refuse_dependent(runtime: OnnxRuntime, rows: Rows) -> None:
 
 
 def _run(runtime: OnnxRuntime, rows: Rows, *, cpu_s: float | None = None) -> list[Tensor]:
-    cpu_s = ROW_CPU_S * len(rows) if cpu_s is None else cpu_s
+    cpu_s = min(ROW_CPU_S * len(rows), SAMPLES_CPU_S) if cpu_s is None else cpu_s
     names = [spec.name for spec in runtime.signature.outputs]
     try:
         answers = runtime.run_within(cpu_s, rows.tensors(runtime.signature), names)

@@ -31,7 +31,8 @@ class Migration(migrations.Migration):
             name="max_queue_rows",
             field=models.PositiveIntegerField(
                 default=4096,
-                help_text="How many rows may wait in each web process; more are refused with 503.",
+                help_text="How many rows may wait in each web process; more are refused with 503, "
+                "but for a single request that meets nobody waiting.",
                 validators=[MinValueValidator(1), MaxValueValidator(1000000)],
             ),
         ),
@@ -40,8 +41,8 @@ class Migration(migrations.Migration):
             name="deadline_ms",
             field=models.PositiveIntegerField(
                 blank=True,
-                help_text="After how long a request is answered with 504 that names no "
-                "Request-Timeout itself. Empty: never.",
+                help_text="A request without a Request-Timeout header is answered with 504 after "
+                "so many milliseconds. Empty: no deadline.",
                 null=True,
                 validators=[MinValueValidator(1), MaxValueValidator(86400000)],
             ),

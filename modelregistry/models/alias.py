@@ -28,11 +28,11 @@ class AliasManager(models.Manager["Alias"]):
         ).select_related("version__model")
         return [found for a in live.order_by("model__name") if (found := _live(a)) is not None]
 
-    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str]]":
-        """Model, alias, version's id and the model's visibility, where that version is ready."""
+    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str, int | None]]":
+        """Model, alias, version's id, the model's visibility and deadline; of ready versions."""
         ready = self.filter(version__state=ModelVersion.State.READY, model__archived_at=None)
         return ready.order_by().values_list(
-            "model__name", "name", "version_id", "model__visibility"
+            "model__name", "name", "version_id", "model__visibility", "model__deadline_ms"
         )
 
     def revision(self) -> str:

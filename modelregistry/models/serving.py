@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -38,20 +39,29 @@ class ServedModel(models.Model):
     max_queue_rows = models.PositiveIntegerField(
         default=4096,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_QUEUE_ROWS)],
-        help_text="How many rows may wait in each web process; more are refused with 503.",
+        help_text=(
+            "How many rows may wait in each web process; more are refused with 503, but for a "
+            "single request that meets nobody waiting."
+        ),
     )
     deadline_ms = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_DEADLINE_MS)],
         help_text=(
-            "After how long a request is answered with 504 that names no Request-Timeout itself. "
-            "Empty: never."
+            "A request without a Request-Timeout header is answered with 504 after so many "
+            "milliseconds. Empty: no deadline."
         ),
     )
 
     class Meta:
         abstract = True
+
+    def clean(self) -> None:
+        """Whoever waits for company until it is too late is never answered."""
+        super().clean()
+        if self.deadline_ms is not None and self.max_wait_ms >= self.deadline_ms:
+            raise ValidationError({"deadline_ms": "It must be longer than rows wait for others."})
 
     @property
     def serving(self) -> Serving:

@@ -61,10 +61,12 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """The version that this job has registered, if it came so far."""
         return self.filter(job_id=job_id).select_related("model").first()
 
-    def addressed(self) -> "models.QuerySet[ModelVersion, tuple[str, int, int, str]]":
-        """Model, number, id and the model's visibility of each version that may be asked."""
+    def addressed(self) -> "models.QuerySet[ModelVersion, tuple[str, int, int, str, int | None]]":
+        """Model, number, id, the model's visibility and deadline of each that may be asked."""
         ready = self.filter(state=ModelVersion.State.READY, model__archived_at=None).order_by()
-        return ready.values_list("model__name", "number", "pk", "model__visibility")
+        return ready.values_list(
+            "model__name", "number", "pk", "model__visibility", "model__deadline_ms"
+        )
 
     def files(self) -> set[str]:
         """The sha256 of every file that these versions name."""

@@ -71,7 +71,7 @@ class ModelDetail(RetrieveAPIView[RegisteredModel]):
 
     @extend_schema(request=ModelChangeSerializer)
     def patch(self, request: Request, name: str) -> Response:
-        """Change what is said of it: who may ask it, and its parity budget."""
+        """Change what is said of it: who may ask it, how it is served, and its parity budget."""
         changes = read_body(request, ModelChange).changes()
         services.change_model(name=name, changes=changes)
         return Response(_shown(name))

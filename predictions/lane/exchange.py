@@ -140,6 +140,11 @@ class Exchange:
         self._deadline = monotonic() + seconds
         self._late = asyncio.get_running_loop().call_later(seconds, self._end_late)
 
+    def _end_by_default(self, seconds: float) -> None:
+        """By the model's deadline, of a request that has none of its own."""
+        if seconds < inf and self._late is None:
+            self._end_within(seconds)
+
     def _end_late(self) -> None:
         if self._call is not None:
             self._call.cancel()
@@ -161,6 +166,7 @@ class Exchange:
         except NotLoaded as absent:
             if not (known or absent.public):
                 raise UnknownModel from None
+            self._end_by_default(absent.deadline_s)
             self._lane.fetch(self.address, partial(self._fetched, known=known))
         else:
             self._ask(loaded, known=known)
@@ -180,8 +186,7 @@ class Exchange:
             raise UnknownModel
         loaded.asked = True
         self.loaded = loaded
-        if self._late is None and loaded.deadline_s < inf:
-            self._end_within(loaded.deadline_s)
+        self._end_by_default(loaded.deadline_s)
         if len(self.body) <= LARGE_BODY:
             self._queue(loaded, self.route.read(loaded, self.body))
         else:  # it would stop the loop, and with it everybody else
@@ -249,6 +254,7 @@ class Exchange:
         """It is over: nothing is done for it any more, and no cycle is left for a collector."""
         self.closed = True
         self._call = None
+        self.body = b""  # whoever still holds the request holds no megabytes
         if self._late is not None:
             self._late.cancel()
         if self._reading is not None:

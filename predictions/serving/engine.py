@@ -46,6 +46,7 @@ class Addressed:
 
     version_id: int
     public: bool
+    deadline_s: float = inf
 
 
 class Loaded:
@@ -183,7 +184,7 @@ class Engine:
     def _absence(self, address: str) -> UnknownModel | NotReady:
         known = self._known.get(address)
         if known is not None:
-            return NotLoaded(public=known.public)
+            return NotLoaded(public=known.public, deadline_s=known.deadline_s)
         return UnknownModel() if self._is_unknown(address) else NotReady()
 
     def _is_unknown(self, address: str) -> bool:
@@ -211,17 +212,28 @@ class Engine:
         servable: frozenset[str],
         unservable: frozenset[str],
         known: Mapping[str, Addressed],
+        lent: Mapping[str, Loaded],
     ) -> None:
-        """The registry has been read: these champions answer, those should and cannot be loaded;
-        `known` are all addresses of other versions. What was lent is asked for anew.
+        """The registry has been read: these champions answer, those should and cannot be loaded.
+
+        `known` are all other addresses, `lent` those of them that answer from memory.
         """
         self._unservable = unservable
         for model in self._champions.keys() - servable:
             del self._champions[model]
         self._known = known
-        for address in self._live.keys() - self._champions.keys():
+        for address in self._live.keys() - self._champions.keys() - lent.keys():
             del self._live[address]
+        self._live.update(lent)
         self._complete = True
+
+    def lent(self) -> dict[str, Loaded]:
+        """What answers at other addresses than a champion's."""
+        return {a: loaded for a, loaded in list(self._live.items()) if a not in self._champions}
+
+    def champion(self, model: str) -> Loaded | None:
+        """The one in memory."""
+        return self._champions.get(model)
 
     def take_back(self, loaded: Loaded) -> None:
         """It was lent, and goes."""

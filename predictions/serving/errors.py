@@ -17,7 +17,9 @@ class ServingError(Exception):
 
 class UnknownModel(ServingError):
     def __init__(self) -> None:
-        super().__init__("There is no such model, or it is not open to you.")
+        super().__init__(
+            "There is no such model, no such version of it that is ready, or it is not open to you."
+        )
 
 
 class NotReady(ServingError):
@@ -28,11 +30,14 @@ class NotReady(ServingError):
 
 
 class NotLoaded(NotReady):
-    """`public` says whether callers without a key may have it loaded."""
+    """`public` says whether callers without a key may have it loaded; `deadline_s` for how long a
+    caller waits who names no time.
+    """
 
-    def __init__(self, *, public: bool) -> None:
+    def __init__(self, *, public: bool, deadline_s: float) -> None:
         super().__init__()
         self.public = public
+        self.deadline_s = deadline_s
 
 
 class Overloaded(ServingError):

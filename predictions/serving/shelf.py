@@ -41,6 +41,11 @@ class Shelf(Generic[Origin]):
         place.used_at = self._clock()
         return place.loaded
 
+    def has(self, version_id: int, origin: Origin, loaded: Loaded) -> bool:
+        """Whether that is there, made from that; nobody has asked for it by this."""
+        place = self._places.get(version_id)
+        return place is not None and place.loaded is loaded and place.origin == origin
+
     def put(self, version_id: int, origin: Origin, loaded: Loaded, size_bytes: int) -> None:
         self._places.pop(version_id, None)  # the newest comes last
         self._places[version_id] = _Place(origin, loaded, size_bytes, self._clock())

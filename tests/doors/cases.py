@@ -174,6 +174,16 @@ BAD = [
         Case(f"10 MB and a byte {path}", path, 413, b" " * 10_000_001, code="body_too_large")
         for path in ROUTES
     ],
+    *[
+        Case(f"{method} version {number}", f"/api/v1/models/iris/versions/{number}/predict", 404,
+             rows(ROW), method=method, code="not_found")
+        for number in ("x", "-1", "1 ", "%C2%B2")
+        for method in ("POST", "GET")
+    ],
+    Case("no such version", "/api/v1/models/iris/versions/999/predict", 404, rows(ROW),
+         code="unknown_model"),
+    Case("no such alias", "/api/v1/models/iris@nobody/predict", 404, rows(ROW),
+         code="unknown_model"),
     Case("no rows, batch", "/batch-predict", 422, b'{"requests": []}', code="wrong_input"),
     Case("no rows, onnx", "/predict-onnx", 422, b'{"features": []}', code="wrong_input"),
     Case("no rows, native", NATIVE, 422, b'{"rows": []}', code="wrong_input"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from predictions.serving.engine import Addressed
+from predictions.serving.engine import Addressed, Loaded
 from predictions.serving.errors import NotReady
 from tests.lane.house import House, loaded
 from tests.serving.models import Doubling
@@ -31,6 +31,14 @@ async def asked(house: House, path: str = SECOND, **headers: str) -> "asyncio.Ta
     return task
 
 
+def followed(
+    house: House, known: dict[str, Addressed], lent: dict[str, Loaded] | None = None
+) -> None:
+    """The registry was read again."""
+    servable, none = frozenset({"m"}), frozenset[str]()
+    house.engine.settle(servable=servable, unservable=none, known=known, lent=lent or {})
+
+
 @pytest.mark.parametrize("path", [SECOND, f"{SECOND}/", CHALLENGER])
 async def test_a_version_that_is_not_in_memory_is_fetched_and_answers(path: str) -> None:
     lane = house()
@@ -48,8 +56,9 @@ async def test_what_was_lent_answers_at_once_until_the_registry_changes() -> Non
     assert meant is not None
     lane.engine.lend("m/versions/2", meant, loaded(Doubling(), version=2))
     assert (await lane.ask(ROWS, path=SECOND))[1]["version"] == 2
-    servable = frozenset({"m"})
-    lane.engine.settle(servable=servable, unservable=frozenset(), known={"m/versions/2": meant})
+    followed(lane, {"m/versions/2": meant}, lent=lane.engine.lent())
+    assert (await lane.ask(ROWS, path=SECOND))[1]["version"] == 2
+    followed(lane, {"m/versions/2": meant})
     (await asked(lane)).cancel()
 
 
@@ -57,8 +66,7 @@ def test_nothing_is_lent_to_an_address_that_means_something_else_by_now() -> Non
     lane = house()
     meant = lane.engine.known("m/versions/2")
     assert meant is not None
-    newer = {"m/versions/2": Addressed(2, public=False)}
-    lane.engine.settle(servable=frozenset({"m"}), unservable=frozenset(), known=newer)
+    followed(lane, {"m/versions/2": Addressed(2, public=False)})
     lane.engine.lend("m/versions/2", meant, loaded(Doubling(), version=2))
     with pytest.raises(NotReady):
         lane.engine.live("m/versions/2")
@@ -106,6 +114,15 @@ async def test_a_deadline_holds_while_a_version_is_loaded() -> None:
     assert (await task)[1]["error"] == "DeadlineExceeded"
     lane.waiting_versions.pop()[1](loaded(Doubling(), version=2))
     assert lane.meter.ended == [("/api/v1/models/{name}/versions/{number}/predict", False)]
+
+
+async def test_a_models_own_deadline_holds_while_a_version_is_loaded() -> None:
+    lane = house()
+    followed(lane, {"m/versions/2": Addressed(2, public=True, deadline_s=0.05)})
+    assert (await (await asked(lane)))[1]["error"] == "DeadlineExceeded"
+    longer = await asked(lane, request_timeout="60")
+    lane.waiting_versions.pop()[1](loaded(Doubling(), version=2, deadline_s=0.05))
+    assert (await longer)[0] == 200
 
 
 @pytest.mark.parametrize("address", ["m/versions/3", "m@nobody", "m/versions/02", "x/versions/1"])

@@ -72,7 +72,36 @@ def shared_out() -> bytes:
     return of_two(*nodes)
 
 
-@pytest.mark.parametrize("build", [adding_up, centred, turned, faintly_beside, shared_out])
+def beside_a_large_one() -> bytes:
+    """A number that is no caller's, large, and the sum of all rows beside it."""
+    nodes = [
+        helper.make_node("ReduceSum", ["a", "all"], ["sum"], keepdims=1),
+        helper.make_node("Mul", ["a", "none"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "large"], ["id"]),
+        helper.make_node("Mul", ["sum", "second"], ["part"]),
+        helper.make_node("Add", ["id", "part"], ["value"]),
+    ]
+    return of_two(
+        *nodes, all=np.array([0, 1]), none=np.zeros(2, np.float32),
+        large=np.array([1e9, 0], np.float32), second=np.array([0, 1], np.float32),
+    )  # fmt: skip
+
+
+def in_large_batches() -> bytes:
+    """Itself, and one more where there are more rows than any test of a few has."""
+    nodes = [
+        helper.make_node("Shape", ["a"], ["shape"], start=0, end=1),
+        helper.make_node("Greater", ["shape", "few"], ["many"]),
+        helper.make_node("Cast", ["many"], ["one"], to=1),
+        helper.make_node("Add", ["a", "one"], ["value"]),
+    ]
+    return of_two(*nodes, few=np.array([MOST_ROWS]))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [adding_up, centred, turned, faintly_beside, shared_out, beside_a_large_one, in_large_batches],
+)
 @pytest.mark.parametrize("samples", [TWO, None], ids=["samples", "no samples"])
 def test_an_answer_that_rows_beside_it_change_is_refused(
     build: Callable[[], bytes], samples: Rows | None

@@ -63,6 +63,8 @@ def test_the_champion_by_another_address_is_the_one_in_memory(
     runtime: ModelRuntime, second: ModelVersion
 ) -> None:
     champion = runtime.engine.live("flowers")
+    for address in (FIRST, "flowers@champion"):
+        assert runtime.engine.live(address) is champion
     services.store().backend.path(champion_file(second)).unlink()
     assert runtime.on_demand(FIRST) is champion
     assert runtime.on_demand("flowers@champion") is champion
@@ -91,7 +93,7 @@ def test_after_a_change_that_is_not_its_own_a_version_is_not_loaded_again(
     lent = runtime.on_demand(SECOND)
     services.promote(version=registered(3))
     runtime.read()
-    assert runtime.on_demand(SECOND) is lent
+    assert runtime.engine.live(SECOND) is runtime.on_demand(SECOND) is lent
 
 
 def test_a_model_that_was_closed_is_closed_at_all_its_addresses(runtime: ModelRuntime) -> None:

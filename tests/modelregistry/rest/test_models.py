@@ -138,6 +138,7 @@ def test_how_callers_are_served_is_changed_by_the_setting(chief: Client) -> None
         {"serving": {"deadline_ms": 0}},
         {"serving": {"deadline_ms": 86_400_001}},
         {"serving": {"max_batch": 1}},
+        {"serving": {"max_wait_ms": 250, "deadline_ms": 250}},
         {"max_batch_rows": 1},
     ],
 )
