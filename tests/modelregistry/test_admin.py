@@ -5,10 +5,8 @@ import re
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
-from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from modelregistry import services
@@ -247,36 +245,6 @@ def test_who_is_not_staff_sees_nothing() -> None:
     version = tree_version()
     for address in (MODELS, VERSIONS, HISTORY, detail(version), act(version, "promote")):
         assert Client().get(address).status_code == 302
-
-
-@pytest.mark.parametrize("address", [MODELS, VERSIONS, HISTORY])
-def test_the_number_of_queries_does_not_grow_with_the_rows(chief: Client, address: str) -> None:
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            page(chief, address)
-        return len(captured)
-
-    services.promote(version=tree_version("first"))
-    once = queries()
-    for name in ("second", "third", "fourth"):
-        services.promote(version=tree_version(name))
-    assert queries() == once
-
-
-def test_a_models_page_asks_as_often_for_many_versions_as_for_two(chief: Client) -> None:
-    address = reverse("admin:modelregistry_registeredmodel_change", args=(tree_version().model_id,))
-
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            page(chief, address)
-        return len(captured)
-
-    services.promote(version=tree_version(depth=2))
-    services.promote(version=tree_version(depth=3))
-    once = queries()
-    for depth in (1, 2, 3):
-        services.promote(version=tree_version(depth=depth))
-    assert queries() == once
 
 
 def buttons(client: Client, version: ModelVersion) -> set[str]:
