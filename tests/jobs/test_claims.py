@@ -80,6 +80,7 @@ def test_cancelling_a_queued_job_ends_it() -> None:
         services.cancel(job=job, actor=None)
 
 
+@pytest.mark.alone
 def test_cancelling_a_running_job_is_seen_by_its_handler() -> None:
     job = running()
     with Lease(job) as lease:
@@ -87,7 +88,7 @@ def test_cancelling_a_running_job_is_seen_by_its_handler() -> None:
         asked = services.cancel(job=job, actor=None)
         assert (asked.state, asked.cancel_requested_at is not None) == ("running", True)
         with pytest.raises(Cancelled):
-            until(lambda: lease.progress(2, 10), 30, "the wish to be seen")
+            until(lambda: lease.progress(2, 10), 5, "the wish to be seen")
     again = services.cancel(job=job, actor=None)
     assert again.seq == Job.objects.find(job.pk).seq  # asked once
 

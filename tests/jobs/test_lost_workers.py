@@ -72,7 +72,7 @@ def test_of_many_jobs_none_is_lost_and_none_done_twice(shed: House, tmp_path: Pa
         Event().wait(chance.uniform(0.1, 1.5))
         shed.kill("worker")
     shed.start_worker()
-    until(lambda: set(shed.call("states")) <= {"succeeded", "dead"}, 600, "all jobs' end")
+    until(lambda: set(shed.call("states")) <= {"succeeded", "dead"}, 300, "all jobs' end")
     jobs = [shed.call("job", job_id=job_id) for job_id in ids]
     assert {job["state"] for job in jobs} == {"succeeded"}
     assert shed.call("terminal_events") - before == JOBS

@@ -33,6 +33,7 @@ def rescued(job: Job) -> Job:
     return Job.objects.find(job.pk)
 
 
+@pytest.mark.alone
 def test_an_orphan_is_queued_again_and_its_old_worker_changes_nothing_more() -> None:
     old = running()
     rescue_orphans(timezone.now())
@@ -43,7 +44,7 @@ def test_an_orphan_is_queued_again_and_its_old_worker_changes_nothing_more() -> 
     assert not execution.finish(old, execution.Outcome(state=states.SUCCEEDED))
     lease = Lease(old)
     with lease, pytest.raises(Superseded):
-        until(lambda: lease.progress(1, 2), 30, "the loss to be noticed")
+        until(lambda: lease.progress(1, 2), 5, "the loss to be noticed")
     fresh = Job.objects.find(old.pk)
     assert (fresh.attempt, fresh.worker, fresh.progress_done) == (2, "here:2", None)
 

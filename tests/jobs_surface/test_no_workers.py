@@ -33,6 +33,7 @@ def test_with_a_broker_that_answers_and_no_workers_nobody_is_named(tmp_path: Pat
     assert json.loads(asked.stdout) == NOBODY, asked.stderr
 
 
+@pytest.mark.alone
 @pytest.mark.django_db
 def test_a_broker_that_accepts_and_never_answers_is_waited_for_less_than_a_second(
     client: Client, monkeypatch: pytest.MonkeyPatch
@@ -58,4 +59,4 @@ def test_a_broker_that_accepts_and_never_answers_is_waited_for_less_than_a_secon
     assert answer.json() == NOBODY
     assert sum(waits) == pytest.approx(census.BOUND_S, abs=0.1)  # all that it ever waits
     assert census.REPLIES_WITHIN_S < census.BOUND_S < 1.0
-    assert took < 30  # not the 60 of the broker
+    assert took < 5.0

@@ -118,6 +118,7 @@ def active(stack: Stack, key: str | None = None) -> tuple[dict[str, object], flo
     return answer.json(), time.monotonic() - began
 
 
+@pytest.mark.alone
 def test_every_worker_says_what_it_does_within_a_second(stack: Stack) -> None:
     took = []
 
@@ -131,7 +132,7 @@ def test_every_worker_says_what_it_does_within_a_second(stack: Stack) -> None:
         until(both_answer, 120, "both workers answer")
     until(lambda: len(active(stack)[0]["active_tasks"]) == 1, 60, "one is left")  # type: ignore[arg-type]
 
-    assert max(took) <= 15.0  # a busy machine's; test_no_workers holds the wait itself to its bound
+    assert max(took) <= 5.0  # a busy machine's; test_no_workers holds the wait itself to its bound
 
 
 def running_load_tests(stack: Stack, key: str) -> list[dict[str, Any]]:

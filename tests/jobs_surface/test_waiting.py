@@ -23,6 +23,7 @@ def wait_for(stack: Stack, key: str, job_id: str, seconds: int) -> tuple[dict[st
     return answer.json(), time.monotonic() - began
 
 
+@pytest.mark.alone
 def test_it_answers_as_soon_as_the_job_is_another(stack: Stack, ann: str) -> None:
     job_id = submit(stack, ann)
     with ThreadPoolExecutor(1) as pool:
@@ -33,28 +34,31 @@ def test_it_answers_as_soon_as_the_job_is_another(stack: Stack, ann: str) -> Non
         job, took = waiting.result(60)
 
     assert job["state"] == "cancelled"
-    assert took < 25  # of 30
+    assert took < 15
 
 
+@pytest.mark.alone
 def test_without_a_change_it_answers_when_the_time_is_over(stack: Stack, ann: str) -> None:
     job, took = wait_for(stack, ann, submit(stack, ann), 2)
     assert job["state"] == "queued"
-    assert 2 <= took < 20
+    assert 2 <= took < 10
 
 
+@pytest.mark.alone
 def test_what_has_ended_is_answered_at_once(stack: Stack, ann: str) -> None:
     job_id = submit(stack, ann)
     cancel(stack, ann, job_id)
     _, took = wait_for(stack, ann, job_id, 30)
-    assert took < 20
+    assert took < 10
 
 
+@pytest.mark.alone
 def test_strangers_wait_for_nothing(stack: Stack, ann: str, bob: str) -> None:
     address = f"{stack.base_url}/api/v1/jobs/{submit(stack, ann)}/?wait=30"
     began = time.monotonic()
     assert httpx.get(address, timeout=60).status_code == 401
     assert httpx.get(address, headers=bearer(bob), timeout=60).status_code == 404
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 10
 
 
 def test_those_who_wait_hold_no_thread_and_others_are_answered(stack: Stack, ann: str) -> None:

@@ -84,6 +84,7 @@ def secretive(stack: Stack, tmp_path: Path) -> Iterator[str]:
     assert manage(stack.data_dir, "shell", "-v0", "-c", archive).returncode == 0
 
 
+@pytest.mark.alone
 def test_a_retrained_iris_serves_once_it_is_promoted(
     stack: Stack, first_version_again: None
 ) -> None:
@@ -100,7 +101,7 @@ def test_a_retrained_iris_serves_once_it_is_promoted(
     assert champion["note"].startswith("Version 1 may have been fitted on some of the held-out")
     assert answered(stack) == [0]
     promote_in_admin(stack, str(version_id(stack, result["version"])))
-    until(lambda: everywhere(stack) == {7}, 30, "the retrained version answers")
+    until(lambda: everywhere(stack) == {7}, 1, "the retrained version answers")
     until(lambda: at_work(stack) == {7}, 60, "the retrained version is at work")
     (queued,) = produced(stack, ("predict_task", [SETOSA], {}))
     assert queued["result"] == {"prediction": 7, "status": "completed"}

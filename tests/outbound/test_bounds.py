@@ -30,13 +30,14 @@ async def silent(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("handler", [trickling, silent], ids=lambda h: h.__name__)
 async def test_the_total_time_holds_however_the_bytes_come(handler: Handler) -> None:
     async with serving(handler) as server, fetching(total_s=0.3) as fetch:
         began = time.monotonic()
         with pytest.raises(TooSlow, match=r"127\.0\.0\.1 did not answer within 0\.3 s"):
             await fetch(server.url)
-        assert 0.29 < time.monotonic() - began < 15
+        assert 0.29 < time.monotonic() - began < 3
     assert fetch.counted("outbound_fetches_total", outcome="too_slow") == 1
 
 

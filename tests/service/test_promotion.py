@@ -103,7 +103,8 @@ def test_a_promotion_under_load_fails_nobody_and_reaches_every_process_within_a_
     assert int(total[1]) > 1000
 
 
+@pytest.mark.alone
 def test_registering_with_promote_serves_at_once(stack: Stack, tmp_path: Path) -> None:
     before = newest(stack)
     register(stack, tmp_path, "--promote")
-    until(lambda: set(versions_answered(stack, 20)) == {before + 1}, 10, "the new version answers")
+    until(lambda: set(versions_answered(stack, 20)) == {before + 1}, 2, "the new version answers")

@@ -72,10 +72,11 @@ def test_a_service_that_refuses_or_stays_silent(tmp_path: Path, silent: int, sch
         assert "geheim" not in line
 
 
+@pytest.mark.alone
 def test_a_silent_broker_is_given_up_soon(silent: int) -> None:
     started = time.monotonic()
     fault = broker_fault(f"redis://127.0.0.1:{silent}/0")
-    assert time.monotonic() - started < 5 * BOUND_S
+    assert time.monotonic() - started < BOUND_S + 2
     assert fault
     assert "does not answer" in fault
 

@@ -15,6 +15,7 @@ from tests.stack.asking import asking, kill, serves, web_workers
 
 pytestmark = [pytest.mark.stack, pytest.mark.alone, pytest.mark.timeout(240)]
 BACK_WITHIN_S = 5
+LATEST_S = 25  # each time, whatever else the machine does
 TRIES = 3  # of those that compute for a second until they are back: others may have that second
 
 
@@ -54,7 +55,7 @@ def test_a_killed_web_worker_is_replaced_and_only_its_own_connections_break(up: 
                 new = [worker for worker in web_workers(web) if worker not in (victim, other)]
                 return any(serves(worker, up.base_url) for worker in new)
 
-            took = until(replaced, 60, "a new web worker that answers")
+            took = until(replaced, LATEST_S, "a new web worker that answers")
         assert other.is_running()
         assert set(asked.failed) <= broken, asked.failed
         return took
@@ -70,7 +71,7 @@ def test_a_killed_web_server_comes_back_and_new_connections_wait_for_it(up: Stac
             until(lambda: asked.answered > 100, 60, "predictions")
             broken = set().union(*(kill(process) for process in reversed(family)))
             at_the_kill = asked.answered
-            took = until(lambda: asked.answered > at_the_kill + 100, 60, "predictions again")
+            took = until(lambda: asked.answered > at_the_kill + 100, LATEST_S, "predictions again")
         assert alive(family) == []
         assert set(asked.failed) <= broken, asked.failed
         return took

@@ -27,12 +27,13 @@ def test_a_stop_signal_ends_all_of_it_with_exit_status_0(
     assert stack.log.rstrip().endswith("stopped")
 
 
+@pytest.mark.alone
 def test_sigkill_leaves_nothing_running_5_seconds_later(install: Install) -> None:
     with running(install("killed")) as stack:
         everything = stack.tree()
         stack.process.kill()
         until(lambda: not alive(everything), 5, "all gone")
-        until(lambda: not processes_of(stack.data_dir), 5, "nothing new")
+        until(lambda: not processes_of(stack.data_dir), 1, "nothing new")
 
 
 def test_after_a_sigkill_it_starts_again_at_once(install: Install) -> None:
