@@ -11,7 +11,10 @@ if TEST_REDIS_URL and (tester := os.environ.get("PYTEST_XDIST_WORKER")):  # gw0,
     server, _, database = TEST_REDIS_URL.rpartition("/")
     TEST_REDIS_URL = f"{server}/{int(database) + int(tester.removeprefix('gw'))}"
 
+HANDED_ON = {"MLAPI_TEST_DATABASE_URL", "MLAPI_TEST_REDIS_URL"}  # xdist's testers read them too
 for name in list(os.environ):
+    if name in HANDED_ON:
+        continue
     if name.startswith(("MLAPI_", "DJANGO_SUPERUSER_", "DJANGO_DEBUG", "PROMETHEUS_")):
         del os.environ[name]
 os.environ.pop("DATABASE_URL", None)
