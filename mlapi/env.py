@@ -40,6 +40,7 @@ VARIABLES = (
     Variable("MLAPI_WORKERS", "", "web processes; unset: the CPUs this process may use"),
     Variable("MLAPI_DEFAULT_MODEL", "iris", "model behind /predict-async and its siblings"),
     Variable("MLAPI_VERSIONS_MB", "1024", "files of versions that are no champions, in memory"),
+    Variable("MLAPI_CACHE_MB", "64", "answers kept by each web process, of models that say so"),
     Variable(
         "MLAPI_BACKGROUND_NICE", "10", "how far worker, beat and dispatch stand back: 0 to 19"
     ),
@@ -73,6 +74,7 @@ class Environment:
     workers: int
     default_model: str
     versions_bytes: int
+    cache_bytes: int
     background_nice: int
     drain_s: float
     internal_url: str
@@ -212,6 +214,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         workers=_whole(text, "MLAPI_WORKERS", low=1, high=512) or len(os.sched_getaffinity(0)),
         default_model=text["MLAPI_DEFAULT_MODEL"],
         versions_bytes=_whole(text, "MLAPI_VERSIONS_MB", low=0, high=1 << 20) << 20,
+        cache_bytes=_whole(text, "MLAPI_CACHE_MB", low=0, high=1 << 20) << 20,
         background_nice=_whole(text, "MLAPI_BACKGROUND_NICE", low=0, high=19),
         drain_s=_drain(text, embedded=embedded),
         internal_url=text["MLAPI_INTERNAL_URL"] or http_url(host, port),

@@ -19,6 +19,7 @@ from predictions.lane.exchange import Collaborators
 from predictions.lane.lane import Lane
 from predictions.loading import Loader
 from predictions.runtime import models, on_live_connection
+from predictions.serving.cache import Cache
 from predictions.serving.engine import Loaded
 from predictions.serving.errors import ServingError
 
@@ -46,6 +47,7 @@ metrics_follower = Follower("metrics", meter.fold, interval_s=FOLD_INTERVAL_S)
 lane = Lane(
     Collaborators(
         engine=models.engine,
+        cache=Cache(settings.MLAPI.cache_bytes),
         default_model=settings.DEFAULT_MODEL,
         authenticate=_authenticate,
         fetch=_fetch,

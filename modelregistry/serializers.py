@@ -147,7 +147,7 @@ class ServingSerializer(serializers.ModelSerializer[RegisteredModel]):
 
     class Meta:
         model = RegisteredModel
-        fields = ["max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms"]
+        fields = ["max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s"]
 
 
 class ModelDetailSerializer(ModelSerializer):

@@ -194,6 +194,7 @@ class ModelRuntime:
             task=live.task,
             public=live.visibility == "public",
             framework=live.runtime,
+            artifact_sha256=live.artifact_sha256,
             source_sha256=live.source_sha256,
         )
         return warmed(
@@ -203,6 +204,7 @@ class ModelRuntime:
             executor=self._executor,
             policy=policy_of(live.serving),
             deadline_s=_seconds(live.serving.deadline_ms),
+            cache_ttl_s=live.serving.cache_ttl_s,
         )
 
     def _opened_of(self, model: str) -> list[tuple[OpenedAs, Runtime]]:

@@ -95,8 +95,8 @@ class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, Champion
     search_help_text = "Search by name or description"
     fields = (
         "name", "task", "description", "visibility", "tolerance", "allowed_mismatches",
-        "max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "champion_page",
-        "other_aliases", "created_at",
+        "max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s",
+        "champion_page", "other_aliases", "created_at",
     )  # fmt: skip
     readonly_fields = (
         "name", "task", "archived", "champion_page", "other_aliases", "created_at",

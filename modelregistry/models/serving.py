@@ -7,17 +7,20 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 MOST_BATCH_ROWS, LONGEST_WAIT_MS, MOST_QUEUE_ROWS = 65_536, 1000.0, 1_000_000
-LONGEST_DEADLINE_MS = 86_400_000
+LONGEST_DEADLINE_MS, LONGEST_CACHE_S = 86_400_000, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """Rows and milliseconds; without a deadline a caller waits as long as it takes."""
+    """Rows, milliseconds, and seconds of the cache; without a deadline a caller waits as long as
+    it takes.
+    """
 
     max_batch_rows: int
     max_wait_ms: float
     max_queue_rows: int
     deadline_ms: int | None
+    cache_ttl_s: float
 
 
 class ServedModel(models.Model):
@@ -54,6 +57,15 @@ class ServedModel(models.Model):
         ),
     )
 
+    cache_ttl_s = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(LONGEST_CACHE_S)],
+        help_text=(
+            "For how many seconds an answer is kept in memory, for others who send the same rows. "
+            "0: answers are not kept, which is right where rows seldom repeat."
+        ),
+    )
+
     class Meta:
         abstract = True
 
@@ -70,4 +82,5 @@ class ServedModel(models.Model):
             max_wait_ms=self.max_wait_ms,
             max_queue_rows=self.max_queue_rows,
             deadline_ms=self.deadline_ms,
+            cache_ttl_s=self.cache_ttl_s,
         )

@@ -14,6 +14,7 @@ from modelregistry.conversion.options import HIGHEST_OPSET, LADDER, LOWEST_OPSET
 from modelregistry.models import RegisteredModel
 from modelregistry.models.names import LONGEST_TEXT
 from modelregistry.models.serving import (
+    LONGEST_CACHE_S,
     LONGEST_DEADLINE_MS,
     LONGEST_WAIT_MS,
     MOST_BATCH_ROWS,
@@ -45,6 +46,7 @@ class ServingChange(Strict, frozen=True, kw_only=True):
     max_wait_ms: Annotated[float, Meta(ge=0, le=LONGEST_WAIT_MS)] | UnsetType = UNSET
     max_queue_rows: Annotated[int, Meta(ge=1, le=MOST_QUEUE_ROWS)] | UnsetType = UNSET
     deadline_ms: Annotated[int, Meta(ge=1, le=LONGEST_DEADLINE_MS)] | UnsetType | None = UNSET
+    cache_ttl_s: Annotated[float, Meta(ge=0, le=LONGEST_CACHE_S)] | UnsetType = UNSET
 
 
 class ModelChange(Strict, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from predictions.protocols.json_body import require_json
 from predictions.protocols.rows import RequestRows
 from predictions.protocols.timeouts import seconds_of
 from predictions.serving.batcher import Batcher
+from predictions.serving.cache import Cache, Key, digest_of
 from predictions.serving.calls import Answer, Call
 from predictions.serving.engine import Engine, Loaded
 from predictions.serving.errors import DeadlineExceeded, NotLoaded, ServingError, UnknownModel
@@ -50,6 +51,7 @@ class Collaborators:
     """
 
     engine: Engine
+    cache: Cache
     default_model: str
     authenticate: Callable[[bytes, Callable[[Exception | None], None]], None]
     fetch: Callable[[str, Callable[[Loaded | ServingError], None]], None]
@@ -60,10 +62,14 @@ class Collaborators:
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
-    """What a body asks for: rows, and outputs where it names any."""
+    """What a body asks for: rows, and outputs where it names any.
+
+    `digest` is the rows' own, where the answer may be kept.
+    """
 
     rows: RequestRows
     outputs: tuple[str, ...] | None = None
+    digest: bytes | None = None
 
 
 class Route(Protocol):
@@ -188,7 +194,7 @@ class Exchange:
         self.loaded = loaded
         self._end_by_default(loaded.deadline_s)
         if len(self.body) <= LARGE_BODY:
-            self._queue(loaded, self.route.read(loaded, self.body))
+            self._queue(loaded, _read(self.route, loaded, self.body))
         else:  # it would stop the loop, and with it everybody else
             self._reading = reading = _readers.submit(_read_large, self.route, loaded, self.body)
             loop = asyncio.get_running_loop()
@@ -205,9 +211,14 @@ class Exchange:
 
     def _queue(self, loaded: Loaded, ask: Ask) -> None:
         self.wish = ask.outputs
+        batcher = self.route.batcher(loaded, ask)
         call = Call(ask.rows.inputs, ask.rows.count, self.deliver, deadline=self._deadline)
-        self.route.batcher(loaded, ask).submit(call)
         self._call = call
+        if ask.digest is None:
+            batcher.submit(call)
+        else:
+            key = Key(loaded.cached_as, batcher.outputs, ask.digest)
+            self._lane.cache.submit(key, call, loaded.cache_ttl_s, batcher.submit)
 
     def deliver(self, outcome: Answer | Exception) -> None:
         """The batcher's answer, to the client's."""
@@ -265,12 +276,20 @@ class Exchange:
         self._lane.meter.end(self.route.endpoint, self.method, success=success, seconds=seconds)
 
 
+def _read(route: Route, loaded: Loaded, body: bytes) -> Ask:
+    ask = route.read(loaded, body)
+    if not loaded.cache_ttl_s:
+        return ask
+    digest = digest_of(loaded.signature, ask.rows.inputs, ask.rows.count)
+    return msgspec.structs.replace(ask, digest=digest)
+
+
 def _read_large(route: Route, loaded: Loaded, body: bytes) -> Ask:
     """In the readers' one thread, without collections: they walk a million rows again and again,
     which takes five times as long as reading them, and everybody waits.
     """
     gc.disable()
     try:
-        return route.read(loaded, body)
+        return _read(route, loaded, body)
     finally:
         gc.enable()

@@ -58,7 +58,7 @@ class Batcher:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._runtime = runtime
-        self._outputs = tuple(outputs)
+        self.outputs = tuple(outputs)
         self._inputs = runtime.signature.inputs
         self._policy = policy
         self._places = places
@@ -217,7 +217,7 @@ class Batcher:
         """The outputs for the batch. What the model raises is returned, for its callers alone."""
         started = perf_counter()
         try:
-            outputs = self._runtime.run(self._assemble(batch), self._outputs)
+            outputs = self._runtime.run(self._assemble(batch), self.outputs)
             if any(len(tensor) != rows for tensor in outputs):
                 raise ValueError("the model returned another number of rows than it was given")
         except RowsRefused as refused:

@@ -37,6 +37,7 @@ class Identity:
     task: str
     public: bool
     framework: str  # the runtime it is served by: onnx or sklearn
+    artifact_sha256: str  # of what that runtime has opened
     source_sha256: str | None  # of the scikit-learn source, where there is one
 
 
@@ -62,10 +63,13 @@ class Loaded:
         executor: Executor,
         policy: Policy = NATURAL,
         deadline_s: float = inf,
+        cache_ttl_s: float = 0.0,
     ) -> None:
         self.identity = identity
         self.policy = policy
         self.deadline_s = deadline_s  # of a request that names none itself
+        self.cache_ttl_s = cache_ttl_s  # for how long answers are kept; 0: not at all
+        self.cached_as = f"{identity.version_id} {identity.artifact_sha256}"
         self.example = tuple(example)
         self.runtime = runtime
         self.signature: Signature = runtime.signature
@@ -124,6 +128,7 @@ def warmed(
     executor: Executor,
     policy: Policy = NATURAL,
     deadline_s: float = inf,
+    cache_ttl_s: float = 0.0,
 ) -> Loaded:
     """`runtime` after its first runs, which are the slow ones, with its cost measured.
 
@@ -142,6 +147,7 @@ def warmed(
         executor=executor,
         policy=policy,
         deadline_s=deadline_s,
+        cache_ttl_s=cache_ttl_s,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from predictions.errors import Unauthenticated
 from predictions.lane.exchange import Collaborators, Reply
 from predictions.lane.lane import Lane
+from predictions.serving.cache import Cache
 from predictions.serving.engine import Addressed, Engine, Identity, Loaded
 from predictions.serving.errors import ServingError
 from tests.serving.models import CHEAP, Doubling
@@ -37,7 +38,7 @@ def loaded(
 ) -> Loaded:
     identity = Identity(
         model="m", version=version, version_id=version, task="regression", public=public,
-        framework="onnx", source_sha256=None,
+        framework="onnx", artifact_sha256="", source_sha256=None,
     )  # fmt: skip
     return Loaded(identity, runtime, example=(0, 0), cost=cost, executor=EXECUTOR, **served)
 
@@ -60,6 +61,7 @@ class House:
         self.lane = Lane(
             Collaborators(
                 engine=self.engine,
+                cache=Cache(1 << 20),
                 default_model="m",
                 authenticate=self._authenticate,
                 fetch=lambda address, then: self.waiting_versions.append((address, then)),

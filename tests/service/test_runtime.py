@@ -222,9 +222,16 @@ def test_how_callers_are_served_is_followed_without_reading_a_file(
     services.store().backend.path(first.onnx_sha256).unlink()
     services.change_model(
         name="flowers",
-        changes={"max_batch_rows": 8, "max_wait_ms": 2.5, "max_queue_rows": 16, "deadline_ms": 250},
+        changes={
+            "max_batch_rows": 8,
+            "max_wait_ms": 2.5,
+            "max_queue_rows": 16,
+            "deadline_ms": 250,
+            "cache_ttl_s": 2.5,
+        },  # fmt: skip
     )
     runtime.read()
     now = runtime.engine.live("flowers")
     assert now.policy == Policy(max_batch_rows=8, max_wait_s=0.0025, max_queue_rows=16)
-    assert (now.deadline_s, now.runtime) == (0.25, before.runtime)
+    assert (now.deadline_s, now.cache_ttl_s) == (0.25, 2.5)
+    assert now.runtime is before.runtime

@@ -39,8 +39,8 @@ MUTANTS = {
         test_batcher.test_a_cancelled_caller_is_skipped_and_frees_its_place,
     ),
     "all get the same outputs": Mutant(
-        "self._outputs = tuple(outputs)",
-        'self._outputs = ("value",)',
+        "self.outputs = tuple(outputs)",
+        'self.outputs = ("value",)',
         test_places.test_all_callers_of_a_version_wait_in_the_same_places,
     ),
     "the queue has no bound": Mutant(

@@ -24,6 +24,7 @@ def loaded(runtime: Doubling, version: int = 1) -> Loaded:
         task="regression",
         public=True,
         framework="onnx",
+        artifact_sha256="",
         source_sha256=None,
     )
     cost = dear() if isinstance(runtime, Gated) else CHEAP

@@ -32,7 +32,7 @@ def shelf(clock: Clock) -> Shelf[str]:
 def version(number: int) -> Loaded:
     identity = Identity(
         model="m", version=number, version_id=number, task="regression", public=True,
-        framework="onnx", source_sha256=None,
+        framework="onnx", artifact_sha256="", source_sha256=None,
     )  # fmt: skip
     return Loaded(identity, Doubling(), example=(0, 0), cost=CHEAP, executor=EXECUTOR)
 

@@ -32,6 +32,7 @@ def serve(engine: Engine, name: str, *, public: bool = True) -> None:
         task="regression",
         public=public,
         framework="onnx",
+        artifact_sha256="",
         source_sha256=None,
     )
     live = Loaded(identity, Doubling(), example=(1.5, 2.0), cost=CHEAP, executor=EXECUTOR)

@@ -14,7 +14,10 @@ MODELS, PLANTS = "/api/v1/models/", "/api/v1/models/plants/"
 JSON = "application/json"
 
 
-SERVING = {"max_batch_rows": 256, "max_wait_ms": 0.0, "max_queue_rows": 4096, "deadline_ms": None}
+SERVING = {
+    "max_batch_rows": 256, "max_wait_ms": 0.0, "max_queue_rows": 4096, "deadline_ms": None,
+    "cache_ttl_s": 0.0,
+}  # fmt: skip
 
 
 def test_a_model_is_made_and_shown_as_it_is(chief: Client) -> None:
@@ -103,12 +106,12 @@ def test_what_is_said_of_a_model_can_be_changed_and_the_rest_stays(chief: Client
 def test_how_callers_are_served_is_changed_by_the_setting(chief: Client) -> None:
     services.create_model(name="plants", task="regression")
     revision = Revision.objects.current()
-    changed = {"max_batch_rows": 8, "deadline_ms": 250}
+    changed = {"max_batch_rows": 8, "deadline_ms": 250, "cache_ttl_s": 0.5}
     answer = chief.patch(PLANTS, {"serving": changed}, JSON)
     assert (answer.status_code, answer.json()["serving"]) == (200, SERVING | changed)
     assert Revision.objects.current() != revision
     answer = chief.patch(PLANTS, {"serving": {"deadline_ms": None, "max_wait_ms": 2}}, JSON)
-    served = {"max_batch_rows": 8, "max_wait_ms": 2.0}
+    served = {"max_batch_rows": 8, "max_wait_ms": 2.0, "cache_ttl_s": 0.5}
     assert answer.json()["serving"] == chief.get(PLANTS).json()["serving"] == SERVING | served
 
 
@@ -138,6 +141,9 @@ def test_how_callers_are_served_is_changed_by_the_setting(chief: Client) -> None
         {"serving": {"deadline_ms": 0}},
         {"serving": {"deadline_ms": 86_400_001}},
         {"serving": {"max_batch": 1}},
+        {"serving": {"cache_ttl_s": -1}},
+        {"serving": {"cache_ttl_s": 86_400.5}},
+        {"serving": {"cache_ttl_s": None}},
         {"serving": {"max_wait_ms": 250, "deadline_ms": 250}},
         {"max_batch_rows": 1},
     ],
