@@ -228,7 +228,7 @@ def test_how_callers_are_served_is_followed_without_reading_a_file(
             "max_queue_rows": 16,
             "deadline_ms": 250,
             "cache_ttl_s": 2.5,
-        },  # fmt: skip
+        },
     )
     runtime.read()
     now = runtime.engine.live("flowers")
