@@ -87,17 +87,28 @@ class PromotionInline(ReadOnly, TabularInline):  # type: ignore[misc]
         return named(change.actor)
 
 
+IDENTITY = (
+    "name", "task", "description", "visibility", "champion_page", "other_aliases", "created_at",
+)  # fmt: skip
+SERVING = ("max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s")
+PROOF = ("tolerance", "allowed_mismatches")
+FOLLOWED = (
+    "Right for most models as it is. Web processes follow a change within a second, without "
+    "loading the model again."
+)
+
+
 @admin.register(RegisteredModel)
 class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, ChampionShown):
     list_display = ("name", "task", "champion", "visibility", "version_count", "updated")
     list_filter = ("task", "visibility")
     search_fields = ("name", "description")
     search_help_text = "Search by name or description"
-    fields = (
-        "name", "task", "description", "visibility", "tolerance", "allowed_mismatches",
-        "max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s",
-        "champion_page", "other_aliases", "created_at",
-    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": IDENTITY}),
+        ("How its callers are served", {"fields": SERVING, "description": FOLLOWED}),
+        ("Proof of its conversions", {"fields": PROOF}),
+    )
     readonly_fields = (
         "name", "task", "archived", "champion_page", "other_aliases", "created_at",
     )  # fmt: skip
@@ -128,9 +139,10 @@ class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, Champion
     def get_queryset(self, request: HttpRequest) -> QuerySet[RegisteredModel]:
         return RegisteredModel.objects.with_champion().with_activity()
 
-    def get_fields(self, request: HttpRequest, obj: RegisteredModel | None = None) -> Any:
-        over = obj is not None and obj.archived_at is not None
-        return (*self.fields[:2], "archived", *self.fields[2:]) if over else self.fields
+    def get_fieldsets(self, request: HttpRequest, obj: RegisteredModel | None = None) -> Any:
+        if obj is None or obj.archived_at is None:
+            return self.fieldsets
+        return ((None, {"fields": (*IDENTITY[:2], "archived", *IDENTITY[2:])}), *self.fieldsets[1:])
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         """Without those that make a version where the model takes none; its page says why."""

@@ -29,14 +29,19 @@ class ServedModel(models.Model):
     max_batch_rows = models.PositiveIntegerField(
         default=256,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_BATCH_ROWS)],
-        help_text="How many rows of different callers are answered in one run at most.",
+        help_text=(
+            "How many rows of different callers are answered in one run at most: "
+            f"1 to {MOST_BATCH_ROWS:,}."
+        ),
     )
     max_wait_ms = models.FloatField(
+        verbose_name="max wait (ms)",
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(LONGEST_WAIT_MS)],
         help_text=(
             "How long a row waits for others to be answered together with. 0: not at all, which is "
-            "right for most models: what has arrived at the same moment shares a run anyway."
+            "right for most models: what has arrived at the same moment shares a run anyway. Up to "
+            f"{LONGEST_WAIT_MS:,.0f}."
         ),
     )
     max_queue_rows = models.PositiveIntegerField(
@@ -44,25 +49,28 @@ class ServedModel(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(MOST_QUEUE_ROWS)],
         help_text=(
             "How many rows may wait in each web process; more are refused with 503, but for a "
-            "single request that meets nobody waiting."
+            f"single request that meets nobody waiting. 1 to {MOST_QUEUE_ROWS:,}."
         ),
     )
     deadline_ms = models.PositiveIntegerField(
+        verbose_name="deadline (ms)",
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_DEADLINE_MS)],
         help_text=(
             "A request without a Request-Timeout header is answered with 504 after so many "
-            "milliseconds. Empty: no deadline."
+            f"milliseconds, 1 to {LONGEST_DEADLINE_MS:,}. Empty: no deadline."
         ),
     )
 
     cache_ttl_s = models.FloatField(
+        verbose_name="cache TTL (s)",
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(LONGEST_CACHE_S)],
         help_text=(
             "For how many seconds an answer is kept in memory, for others who send the same rows. "
-            "0: answers are not kept, which is right where rows seldom repeat."
+            f"0: answers are not kept, which is right where rows seldom repeat. Up to "
+            f"{LONGEST_CACHE_S:,.0f}."
         ),
     )
 
