@@ -3,66 +3,7 @@
 The iris, diabetes and churn models are the examples that the embedded default registers.
 """
 
-import shlex
-from dataclasses import dataclass
-
-MAKE_KEY = "KEY=$(.venv/bin/python manage.py create_api_key admin --name curl)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One request. `answer` is JSON that the answer holds, or lines of its text."""
-
-    title: str
-    path: str
-    answer: str
-    body: str = ""
-    model: str = ""  # the model it needs, if any
-    by_default: bool = False  # and needs to be the default one
-    keyed: bool = False
-    makes_key: bool = False  # the first of those that are keyed
-
-    @property
-    def method(self) -> str:
-        return "POST" if self.body else "GET"
-
-    @property
-    def anchor(self) -> str:
-        return self.path.strip("/").replace("/", "-")
-
-    def curl(self, base_url: str) -> str:
-        """What a person pastes into a shell; a keyed one reads $KEY."""
-        words = [f"curl -s {base_url}{self.path}"]
-        if self.keyed:
-            words.append('-H "Authorization: Bearer $KEY"')
-        if self.body:
-            words += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(self.body)}"]
-        return " \\\n  ".join(words)
-
-    def command(self, base_url: str) -> str:
-        """The same; the first that needs a key makes one, in the project's folder."""
-        return f"{MAKE_KEY}\n{self.curl(base_url)}" if self.makes_key else self.curl(base_url)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Examples under one heading."""
-
-    title: str
-    text: str
-    examples: tuple[Example, ...]
-    own_models: bool = False  # other models that are live get one here as well
-
-    @property
-    def models(self) -> frozenset[str]:
-        return frozenset(example.model for example in self.examples)
-
-
-def own_model(name: str, body: str) -> Example:
-    """A request to a model of the operator's own."""
-    title = "The live version's own input example."
-    return Example(title=title, path=f"/api/v1/models/{name}/predict", body=body, answer="")
-
+from mlapi.pasted import Example, Group
 
 TUTORIAL = Group(
     title="One model, six ways to ask it",
@@ -175,6 +116,26 @@ NATIVE = Group(
                 ' "request_id": "5f2c1d9a7b3e-3"}'
             ),
             model="churn",
+        ),
+        Example(
+            title="A version by its number: loaded when it is asked first.",
+            path="/api/v1/models/iris/versions/1/predict",
+            body='{"rows": [[5.1, 3.5, 1.4, 0.2]], "outputs": ["label"]}',
+            answer=(
+                '{"model": "iris", "version": 1, "predictions": [0], "outputs": {"label": [0]},'
+                ' "classes": [0, 1, 2], "request_id": "5f2c1d9a7b3e-4"}'
+            ),
+            model="iris",
+        ),
+        Example(
+            title="A version by an alias.",
+            path="/api/v1/models/iris@champion/predict",
+            body='{"rows": [[6.7, 3.0, 5.2, 2.3]], "outputs": ["label"]}',
+            answer=(
+                '{"model": "iris", "version": 1, "predictions": [2], "outputs": {"label": [2]},'
+                ' "classes": [0, 1, 2], "request_id": "5f2c1d9a7b3e-5"}'
+            ),
+            model="iris",
         ),
     ),
 )

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from mlapi.examples import GROUPS, Example, own_model
+from mlapi.examples import GROUPS
+from mlapi.pasted import Example, own_model
 from predictions.runtime import models
 from predictions.serving.engine import Identity
 

@@ -9,8 +9,9 @@ import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from mlapi import shapes
-from mlapi.examples import GROUPS, Example
+from mlapi.examples import GROUPS
 from mlapi.operations import SECTIONS, Operation
+from mlapi.pasted import Example
 from mlapi.problems import CATALOGUE, CONTENT_TYPE, INTERNAL
 from predictions.protocols.timeouts import LONGEST_S
 

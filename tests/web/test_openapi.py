@@ -11,7 +11,8 @@ from django.core.management import call_command
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from mlapi.examples import GROUPS, Example
+from mlapi.examples import GROUPS
+from mlapi.pasted import Example
 from mlapi.urls import urlpatterns
 from mlapi.wiring import lane
 from tests.running import Stack

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mlapi.env import VARIABLES
-from mlapi.examples import GROUPS, MAKE_KEY
+from mlapi.examples import GROUPS
+from mlapi.pasted import MAKE_KEY
 from tests.running import BASE_DIR, Stack, running
 
 README = (BASE_DIR / "README.md").read_text()
