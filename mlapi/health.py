@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from jobs.exposition import counted, has_token, is_loopback
 from mlapi.limits import drain
+from mlapi.model_metrics import ModelMeter
 from mlapi.observability import MachineCollector, meter
 from mlapi.problems import NoMetricsToken, django_response
 from predictions.following import Follower
@@ -31,6 +32,7 @@ _machine = MachineCollector()
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     REGISTRY.register(_machine)
 
+_model_meter = ModelMeter(models.engine.counted)
 broker_follower = Follower("broker", _ping_broker, interval_s=BROKER_INTERVAL_S)
 
 
@@ -73,8 +75,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """
     if not (_from_loopback(request) or _has_metrics_token(request)):
         return django_response(NoMetricsToken(), request)
-    meter.fold()
+    fold()
     return HttpResponse(generate_latest(counted(_machine)), content_type=CONTENT_TYPE_LATEST)
+
+
+def fold() -> None:
+    """Bring the metrics up to what this process has counted in plain numbers; from any thread."""
+    meter.fold()
+    _model_meter.fold()
 
 
 def _from_loopback(request: HttpRequest) -> bool:

@@ -119,12 +119,19 @@ class LaneMeter:
 def _observe(endpoint: str, method: str, now: Tally, before: Tally) -> None:
     REQUESTS.labels(endpoint, "success").inc(now.successes - before.successes)
     REQUESTS.labels(endpoint, "error").inc(now.errors - before.errors)
-    histogram = DURATION.labels(endpoint, method)
+    durations = DURATION.labels(endpoint, method)
+    raise_histogram(durations, (now.buckets, now.seconds), (before.buckets, before.seconds))
+
+
+def raise_histogram(
+    histogram: Histogram, now: tuple[list[int], float], before: tuple[list[int], float]
+) -> None:
+    """By what `now` is above `before`: observations by bucket, not cumulative, and their sum."""
     # prometheus_client has no way to add many observations at once; these two hold its values.
-    for bucket, new, old in zip(histogram._buckets, now.buckets, before.buckets, strict=True):
+    for bucket, new, old in zip(histogram._buckets, now[0], before[0], strict=True):
         if new != old:
             bucket.inc(new - old)
-    histogram._sum.inc(now.seconds - before.seconds)
+    histogram._sum.inc(now[1] - before[1])
 
 
 meter = LaneMeter()  # the process's one

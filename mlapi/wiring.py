@@ -43,7 +43,7 @@ def _fetch(address: str, then: Callable[[Loaded | ServingError], None]) -> None:
     loader.fetch(address, fetched)
 
 
-metrics_follower = Follower("metrics", meter.fold, interval_s=FOLD_INTERVAL_S)
+metrics_follower = Follower("metrics", health.fold, interval_s=FOLD_INTERVAL_S)
 lane = Lane(
     Collaborators(
         engine=models.engine,
@@ -68,7 +68,7 @@ def start() -> None:
     metrics_follower.start()
     keys.follower.start()
     health.broker_follower.start()
-    atexit.register(meter.fold)
+    atexit.register(health.fold)
     models.start()
 
 
@@ -79,4 +79,4 @@ def stop() -> None:
         follower.ask_to_stop()
     for follower in followers:
         follower.stop()
-    meter.fold()
+    health.fold()

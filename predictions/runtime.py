@@ -202,6 +202,7 @@ class ModelRuntime:
             runtime,
             example=live.example,
             executor=self._executor,
+            counts=self.engine.counts_of(live.model),
             policy=policy_of(live.serving),
             deadline_s=_seconds(live.serving.deadline_ms),
             cache_ttl_s=live.serving.cache_ttl_s,

@@ -21,6 +21,7 @@ from predictions.protocols.timeouts import seconds_of
 from predictions.serving.batcher import Batcher
 from predictions.serving.cache import Cache, Key, digest_of
 from predictions.serving.calls import Answer, Call
+from predictions.serving.counts import Counts
 from predictions.serving.engine import Engine, Loaded
 from predictions.serving.errors import DeadlineExceeded, NotLoaded, ServingError, UnknownModel
 
@@ -227,11 +228,14 @@ class Exchange:
         if isinstance(outcome, Exception):
             self.fail(outcome)
             return
+        assert self.loaded is not None  # it has answered
+        started = perf_counter()
         try:
             body = self.route.finish(self, outcome)
         except Exception as error:  # noqa: BLE001 - an answer nobody can write is this caller's
             self.fail(error)
             return
+        self.loaded.counts.encode.add(perf_counter() - started)
         headers = [
             (b"content-type", _JSON),
             (b"content-length", b"%d" % len(body)),
@@ -242,6 +246,8 @@ class Exchange:
     def fail(self, error: Exception) -> None:
         """Answer with a problem instead."""
         if not self.closed:
+            if counts := self._counts():
+                counts.refuse(error)
             self._close(*self._lane.problem(error, self.request_id))
 
     def cancel(self) -> None:
@@ -249,8 +255,14 @@ class Exchange:
         if not self.closed:
             if self._call is not None:
                 self._call.cancel()
+            if counts := self._counts():
+                counts.cancelled += 1
             self._let_go()
             self._count(success=False)
+
+    def _counts(self) -> Counts | None:
+        """Of the model it asks; None where there is no such model."""
+        return self.loaded.counts if self.loaded else self._lane.engine.counts_at(self.address)
 
     @property
     def seconds(self) -> float:

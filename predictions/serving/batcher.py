@@ -19,6 +19,7 @@ from modelregistry.formats.runtime import RowsRefused, Runtime
 from modelregistry.formats.signature import Tensor
 from predictions.serving.calls import Answer, Call, Part, Results, Share, joined
 from predictions.serving.cost import Cost
+from predictions.serving.counts import BatchTimes, Counts
 from predictions.serving.errors import DeadlineExceeded, InferenceFailed, Overloaded
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Batcher:
         *,
         policy: Policy,
         places: Places,
+        counts: Counts,
         cost: Cost,
         executor: Executor,
         clock: Callable[[], float] = monotonic,
@@ -62,6 +64,8 @@ class Batcher:
         self._inputs = runtime.signature.inputs
         self._policy = policy
         self._places = places
+        self._counts = counts
+        self._times = BatchTimes()
         self._cost = cost
         self._executor = executor
         self._clock = clock
@@ -79,7 +83,7 @@ class Batcher:
         if places.taken and places.taken + self._weight(call) > policy.max_queue_rows:
             raise Overloaded
         self._append(call)
-        call.wait(self._leave)
+        call.wait(self._leave, self._clock())
         if self._busy:
             return
         if self._wake is None:
@@ -95,6 +99,7 @@ class Batcher:
     def _occupy(self, rows: int) -> None:
         self._queued_rows += rows
         self._places.taken += rows
+        self._counts.waiting_rows += rows
 
     def _leave(self, call: Call) -> None:
         """A caller in the queue has gone: its place is free, and its call soon out of memory."""
@@ -122,6 +127,7 @@ class Batcher:
         if batch:
             rows = sum(part.rows for part in batch)
             if self._cost.of(rows) <= self._policy.inline_below_s:
+                self._times.begin(batch, self._clock())
                 self._settle(batch, self._run(batch))
             else:
                 self._run_in_executor(batch)
@@ -189,6 +195,7 @@ class Batcher:
         now = self._clock()
         in_time = [not part.call.cancelled and part.call.deadline > now for part in batch]
         wanted = [part for part, runs in zip(batch, in_time, strict=True) if runs]
+        self._times.begin(wanted, now)
         shares = iter(self._run(wanted) if wanted else ())
         return [next(shares) if runs else DeadlineExceeded() for runs in in_time]
 
@@ -215,9 +222,11 @@ class Batcher:
 
     def _attempt(self, batch: list[Part], rows: int) -> Results | Exception:
         """The outputs for the batch. What the model raises is returned, for its callers alone."""
-        started = perf_counter()
+        started = assembled = perf_counter()
         try:
-            outputs = self._runtime.run(self._assemble(batch), self.outputs)
+            inputs = self._assemble(batch)
+            assembled = perf_counter()
+            outputs = self._runtime.run(inputs, self.outputs)
             if any(len(tensor) != rows for tensor in outputs):
                 raise ValueError("the model returned another number of rows than it was given")
         except RowsRefused as refused:
@@ -227,7 +236,10 @@ class Batcher:
         except BaseException:  # a model's own code may raise anything, and in the loop's thread
             log.exception("a batch of %d rows failed", rows)
             return InferenceFailed()
-        self._cost.learn(rows, perf_counter() - started)
+        finally:
+            ended = perf_counter()
+            self._times.ran(rows, started, assembled, ended)
+        self._cost.learn(rows, ended - started)
         return Results(outputs)
 
     def _assemble(self, batch: list[Part]) -> dict[str, Tensor]:
@@ -243,7 +255,8 @@ class Batcher:
         }
 
     def _settle(self, batch: list[Part], shares: list[Share]) -> None:
-        """Give every caller its share."""
+        """Give every caller its share. On the loop, which alone counts, whoever ran the batch."""
+        self._counts.add(self._times)
         for part, share in zip(batch, shares, strict=True):
             self._deliver(part, share)
 

@@ -66,7 +66,10 @@ class Call:
     Rows do not run at or after `deadline`, seconds of the batcher's clock.
     """
 
-    __slots__ = ("_leave", "cancelled", "deadline", "deliver", "inputs", "parts", "rows", "taken")
+    __slots__ = (
+        "_leave", "cancelled", "deadline", "deliver", "inputs", "parts", "queued_at", "rows",
+        "taken",
+    )  # fmt: skip
 
     def __init__(
         self, inputs: Inputs, rows: int, deliver: Deliver, *, deadline: float = inf
@@ -78,11 +81,13 @@ class Call:
         self.cancelled = False
         self.taken = 0  # rows that are in a batch already
         self.parts: list[Answer] = []  # of the slices of a large call
+        self.queued_at = 0.0
         self._leave: Callable[[Call], None] | None = None
 
-    def wait(self, leave: "Callable[[Call], None]") -> None:
-        """It is in a queue, which wants to be told when the caller goes."""
+    def wait(self, leave: "Callable[[Call], None]", now: float) -> None:
+        """It is in a queue since `now`, which wants to be told when the caller goes."""
         self._leave = leave
+        self.queued_at = now
 
     def cancel(self) -> None:
         """The caller is gone: skip its rows where they have not run, answer nobody."""

@@ -12,6 +12,7 @@ from modelregistry.formats.signature import Signature, Tensor
 from predictions.serving.batcher import Batcher, Places, Policy
 from predictions.serving.calls import is_finite
 from predictions.serving.cost import Cost
+from predictions.serving.counts import Counts
 from predictions.serving.errors import (
     InferenceFailed,
     NotFinite,
@@ -61,6 +62,7 @@ class Loaded:
         example: Sequence[object],
         cost: Cost,
         executor: Executor,
+        counts: Counts | None = None,
         policy: Policy = NATURAL,
         deadline_s: float = inf,
         cache_ttl_s: float = 0.0,
@@ -74,6 +76,7 @@ class Loaded:
         self.runtime = runtime
         self.signature: Signature = runtime.signature
         self.classes: tuple[ClassLabel, ...] | None = runtime.classes
+        self.counts = counts or Counts()  # its model's
         self._cost = cost
         self._executor = executor
         self.made: dict[object, object] = {}  # by what has made it for this version
@@ -94,6 +97,7 @@ class Loaded:
                 outputs,
                 policy=policy,
                 places=self._places,
+                counts=self.counts,
                 cost=self._cost,
                 executor=self._executor,
             )
@@ -126,6 +130,7 @@ def warmed(
     *,
     example: Sequence[object],
     executor: Executor,
+    counts: Counts,
     policy: Policy = NATURAL,
     deadline_s: float = inf,
     cache_ttl_s: float = 0.0,
@@ -145,6 +150,7 @@ def warmed(
         example=example,
         cost=cost,
         executor=executor,
+        counts=counts,
         policy=policy,
         deadline_s=deadline_s,
         cache_ttl_s=cache_ttl_s,
@@ -178,6 +184,7 @@ class Engine:
         self._champions: dict[str, Loaded] = {}
         self._unservable: frozenset[str] = frozenset()
         self._known: Mapping[str, Addressed] = {}
+        self._counts: dict[str, Counts] = {}
         self._complete = False
 
     def live(self, address: str) -> Loaded:
@@ -199,6 +206,22 @@ class Engine:
     def known(self, address: str) -> Addressed | None:
         """What `address` means, for `lend`; None where it means nothing."""
         return self._known.get(address)
+
+    def counts_of(self, model: str) -> Counts:
+        """Of a registered model; all its versions add to the same, so that no swap loses any."""
+        return self._counts.setdefault(model, Counts())
+
+    def counts_at(self, address: str) -> Counts | None:
+        """Of the model that is asked at `address`; None where none is known there."""
+        loaded = self._live.get(address)
+        if loaded is not None:
+            return loaded.counts
+        model = address.partition("/")[0].partition("@")[0]
+        return self.counts_of(model) if address in self._known else None
+
+    def counted(self) -> dict[str, Counts]:
+        """By model: all that were loaded in this process since it began."""
+        return dict(self._counts)
 
     def swap(self, loaded: Loaded) -> None:
         """`loaded` is its model's champion from now on; requests under way finish on what they

@@ -9,6 +9,7 @@ from time import monotonic
 from predictions.serving.batcher import Batcher, Places, Policy
 from predictions.serving.calls import Answer, Call
 from predictions.serving.cost import Cost
+from predictions.serving.counts import Counts
 from tests.serving.models import CHEAP, Doubling
 
 EXECUTOR = ThreadPoolExecutor(2)
@@ -21,6 +22,7 @@ def batcher(
     *,
     clock: Callable[[], float] = monotonic,
     executor: Executor = EXECUTOR,
+    counts: Counts | None = None,
     **policy: float,
 ) -> Batcher:
     return Batcher(
@@ -28,6 +30,7 @@ def batcher(
         ["value"],
         policy=Policy(**policy),  # type: ignore[arg-type]
         places=Places(),
+        counts=counts or Counts(),
         cost=cost,
         executor=executor,
         clock=clock,
