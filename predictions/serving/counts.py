@@ -31,8 +31,11 @@ class Distribution:
         self.buckets[bisect_left(self._bounds, value)] += 1
         self.total += value
 
-    def add_all(self, values: Iterable[float]) -> None:
+    def add_all(self, values: list[float]) -> None:
         """Quicker than one by one where they are much alike: a bucket's are counted at once."""
+        if len(values) == 1:
+            self.add(values[0])
+            return
         bounds, ordered, done = self._bounds, sorted(values), 0
         while done < len(ordered):
             at = bisect_left(bounds, ordered[done])
