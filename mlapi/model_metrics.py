@@ -36,6 +36,14 @@ EXPIRED: Final = Counter("predictions_expired_total", "Requests whose time was o
 CANCELLED: Final = Counter(
     "predictions_cancelled_total", "Requests whose clients left before the answer.", ["model"]
 )
+CACHE_HITS: Final = Counter(
+    "predictions_cache_hits_total",
+    "Requests answered by what was kept, or by the run of another who asked for the same.",
+    ["model"],
+)
+CACHE_MISSES: Final = Counter(
+    "predictions_cache_misses_total", "Requests that ran to have their answer kept.", ["model"]
+)
 
 
 @dataclass(slots=True)
@@ -109,4 +117,6 @@ def _series(model: str, counts: Counts) -> list[_Rising | _Level | _Spread]:
         _Rising(lambda: counts.rejected, REJECTED.labels(model)),
         _Rising(lambda: counts.expired, EXPIRED.labels(model)),
         _Rising(lambda: counts.cancelled, CANCELLED.labels(model)),
+        _Rising(lambda: counts.cache_hits, CACHE_HITS.labels(model)),
+        _Rising(lambda: counts.cache_misses, CACHE_MISSES.labels(model)),
     ]

@@ -219,7 +219,8 @@ class Exchange:
             batcher.submit(call)
         else:
             key = Key(loaded.cached_as, batcher.outputs, ask.digest)
-            self._lane.cache.submit(key, call, loaded.cache_ttl_s, batcher.submit)
+            saved = self._lane.cache.submit(key, call, loaded.cache_ttl_s, batcher.submit)
+            loaded.counts.look_up(found=saved)
 
     def deliver(self, outcome: Answer | Exception) -> None:
         """The batcher's answer, to the client's."""

@@ -57,12 +57,12 @@ class Flight:
         """Not where all have left, nor where its time is over: the batcher may have seen that."""
         return self._run is not None and not self._run.cancelled and self._run.deadline > now
 
-    def join(self, call: Call) -> None:
+    def join(self, call: Call, now: float) -> None:
         """The run is wanted until the last of its callers' deadlines."""
         assert self._run is not None
         self._run.deadline = max(self._run.deadline, call.deadline)
         self.calls.append(call)
-        call.wait(self._leave)
+        call.wait(self._leave, now)
 
     def _leave(self, call: Call) -> None:
         self.calls.remove(call)
@@ -94,20 +94,24 @@ class Cache:
         self._kept.move_to_end(key)
         return kept.answer
 
-    def submit(self, key: Key, call: Call, ttl_s: float, submit: Submit) -> None:
+    def submit(self, key: Key, call: Call, ttl_s: float, submit: Submit) -> bool:
         """Deliver what is kept, or what the run under way for `key` comes to, or `submit` one
         whose answer is kept for `ttl_s` seconds. Raises what `submit` raises.
+
+        Whether it needs no run of its own.
         """
         kept = self._find(key)
         if kept is not None:
             call.deliver(kept)
-            return
-        flight = self._flights.get(key)
-        if flight is None or not flight.takes(self._clock()):
+            return True
+        now, flight = self._clock(), self._flights.get(key)
+        shared = flight is not None and flight.takes(now)
+        if flight is None or not shared:
             flight = Flight()
             flight.start(call, partial(self._land, key, flight, ttl_s), submit)
             self._flights[key] = flight
-        flight.join(call)
+        flight.join(call, now)
+        return shared
 
     def _land(self, key: Key, flight: Flight, ttl_s: float, outcome: Share) -> None:
         if self._flights.get(key) is flight:

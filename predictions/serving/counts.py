@@ -72,8 +72,8 @@ class Counts:
     """
 
     __slots__ = (
-        "assembly", "batch_rows", "cancelled", "encode", "expired", "inference", "queue",
-        "rejected", "waiting_rows",
+        "assembly", "batch_rows", "cache_hits", "cache_misses", "cancelled", "encode", "expired",
+        "inference", "queue", "rejected", "waiting_rows",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -86,6 +86,8 @@ class Counts:
         self.rejected = 0
         self.expired = 0
         self.cancelled = 0
+        self.cache_hits = 0
+        self.cache_misses = 0
 
     def add(self, times: BatchTimes) -> None:
         """Count a batch that is over, once."""
@@ -95,6 +97,13 @@ class Counts:
             self.assembly.add(assembly_s)
             self.inference.add(inference_s)
         times.waits, times.runs = [], []
+
+    def look_up(self, *, found: bool) -> None:
+        """A request whose answer is kept needed a run, or not because one before it had it."""
+        if found:
+            self.cache_hits += 1
+        else:
+            self.cache_misses += 1
 
     def refuse(self, error: Exception) -> None:
         """A request of the model's was answered with `error`."""

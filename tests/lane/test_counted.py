@@ -100,6 +100,21 @@ async def test_a_client_that_leaves_is_counted_once() -> None:
     assert (count(counts.queue), count(counts.encode), counts.waiting_rows) == (1, 1, 0)
 
 
+async def test_kept_answers_are_counted_by_whether_they_needed_a_run() -> None:
+    house, counts = house_of(Doubling(), cache_ttl_s=60.0)
+    await asyncio.gather(*[house.ask(ROW) for _ in range(3)])  # one run for all of them
+    await house.ask(ROW)
+    await house.ask({"features": [3, 4]})
+    assert (counts.cache_hits, counts.cache_misses) == (3, 2)
+    assert (count(counts.queue), counts.batch_rows.total, count(counts.encode)) == (2, 2, 5)
+
+
+async def test_where_no_answers_are_kept_no_look_up_is_counted() -> None:
+    house, counts = house_of(Doubling())
+    await house.ask(ROW)
+    assert (counts.cache_hits, counts.cache_misses) == (0, 0)
+
+
 async def test_no_swap_loses_what_the_version_before_it_still_does() -> None:
     runtime = Gated()
     house, counts = house_of(runtime, cost=dear())
