@@ -11,7 +11,7 @@ from django.core.management import execute_from_command_line
 from django.db import DatabaseError
 
 from jobs.preconditions import database_fault, migration_fault
-from mlapi.env import EnvironmentFault
+from mlapi.variables import EnvironmentFault
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One ASGI application under uvicorn: httptools, uvloop, one worker, no access log."""
+    """One ASGI application under uvicorn: uvloop, one worker, no access log."""
 
     name: str
     application: str
@@ -33,6 +33,7 @@ class Server:
     probe_body: bytes
     python: Path = Path(sys.executable)
     folder: Path = ROOT
+    http: str = "httptools"
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def argv(self, port: int, cpu: int) -> list[str]:
@@ -40,7 +41,7 @@ class Server:
         quiet = ["--no-access-log", "--log-level", "warning"]
         return [
             *pinned, "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-            "--loop", "uvloop", "--http", "httptools", *quiet,
+            "--loop", "uvloop", "--http", self.http, *quiet,
         ]  # fmt: skip
 
 

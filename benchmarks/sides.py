@@ -70,6 +70,7 @@ def servers(folder: Path, body: bytes) -> tuple[Server, Server, Server]:
     mlapi = Server(
         name="mlapi",
         application="mlapi.asgi:application",
+        http="mlapi.asgi:Http",
         probe_path="/predict-async",
         probe_body=body,
         environment=mlapi_environment(folder),

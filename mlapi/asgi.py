@@ -15,8 +15,8 @@ from typing import Any  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlapi.settings")
 
-from mlapi.env import EnvironmentFault  # noqa: E402
 from mlapi.spooling import spooling_application  # noqa: E402
+from mlapi.variables import EnvironmentFault  # noqa: E402
 
 try:
     django_application: Any = spooling_application()  # what follows needs Django's apps
@@ -26,7 +26,8 @@ except EnvironmentFault as fault:  # no manage.py around a server: one line here
 from django.conf import settings  # noqa: E402
 
 from jobs.waiting import Waiting  # noqa: E402
-from mlapi.guard import Guard  # noqa: E402
+from mlapi.connections import LimitedHttp  # noqa: E402
+from mlapi.guard import Guard, refused  # noqa: E402
 from mlapi.limits import drain  # noqa: E402
 from mlapi.process import Process  # noqa: E402
 from mlapi.sockets import sockets  # noqa: E402
@@ -37,5 +38,12 @@ from predictions.lane.asgi import LaneDoor  # noqa: E402
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 waiting = Waiting(django_application, is_ending=lambda: drain.under_way)
-http = LaneDoor(lane, Guard(waiting))
+http = LaneDoor(lane, Guard(waiting, settings.MLAPI.limits))
 application = Process(http, sockets, start=start, stop=stop, drain_s=settings.MLAPI.drain_s)
+
+
+class Http(LimitedHttp):
+    """For `uvicorn --http mlapi.asgi:Http`: the environment's limits, the catalogue's refusals."""
+
+    limits = settings.MLAPI.limits
+    refusal = staticmethod(refused)

@@ -17,8 +17,8 @@ from django.conf import settings
 from jobs.exposition import serve_where_asked
 from jobs.notify import notify_ready
 from jobs.preconditions import first_fault
-from mlapi.env import EnvironmentFault
 from mlapi.lifeline import die_with_parent
+from mlapi.variables import EnvironmentFault
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlapi.settings")
 

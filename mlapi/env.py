@@ -13,22 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from mlapi.limits import LIMIT_VARIABLES, Limits, limits_of
+from mlapi.variables import EnvironmentFault, Variable, whole
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 IN_MEMORY = Path("/dev/shm")  # noqa: S108
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes; Valkey exits above it
-
-
-class EnvironmentFault(Exception):
-    """The environment asks for something that cannot be; the message is one line for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    name: str
-    default: str
-    purpose: str
-
 
 VARIABLES = (
     Variable("DATABASE_URL", "", "PostgreSQL; unset: SQLite in the data folder"),
@@ -44,6 +35,7 @@ VARIABLES = (
     Variable(
         "MLAPI_BACKGROUND_NICE", "10", "how far worker, beat and dispatch stand back: 0 to 19"
     ),
+    *LIMIT_VARIABLES,
     Variable("MLAPI_DRAIN_S", "", "seconds SIGTERM keeps the socket open; unset: 0 or 5"),
     Variable("MLAPI_INTERNAL_URL", "", "where workers reach the web; unset: host and port above"),
     Variable("MLAPI_BEHIND_TLS", "0", "1: secure cookies, trusted X-Forwarded-Proto"),
@@ -76,6 +68,7 @@ class Environment:
     versions_bytes: int
     cache_bytes: int
     background_nice: int
+    limits: Limits
     drain_s: float
     internal_url: str
     behind_tls: bool
@@ -193,7 +186,7 @@ def kept_secret(path: Path, *, random_bytes: int = 50) -> str:
 def read_environment(environ: Mapping[str, str]) -> Environment:
     """Every variable as a value. Raises EnvironmentFault for the first one that cannot be right."""
     text = {v.name: environ.get(v.name, "").strip() or v.default for v in VARIABLES}
-    host, port = text["MLAPI_HOST"], _whole(text, "MLAPI_PORT", low=1, high=65535)
+    host, port = text["MLAPI_HOST"], whole(text, "MLAPI_PORT", low=1, high=65535)
     embedded = not (text["DATABASE_URL"] or text["REDIS_URL"])
     _check_url(text, "DATABASE_URL", {"postgres", "postgresql", "sqlite"})
     _check_url(text, "REDIS_URL", {"redis", "rediss"})
@@ -211,11 +204,12 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         artifacts_bucket=_bucket(text),
         host=host,
         port=port,
-        workers=_whole(text, "MLAPI_WORKERS", low=1, high=512) or len(os.sched_getaffinity(0)),
+        workers=whole(text, "MLAPI_WORKERS", low=1, high=512) or len(os.sched_getaffinity(0)),
         default_model=text["MLAPI_DEFAULT_MODEL"],
-        versions_bytes=_whole(text, "MLAPI_VERSIONS_MB", low=0, high=1 << 20) << 20,
-        cache_bytes=_whole(text, "MLAPI_CACHE_MB", low=0, high=1 << 20) << 20,
-        background_nice=_whole(text, "MLAPI_BACKGROUND_NICE", low=0, high=19),
+        versions_bytes=whole(text, "MLAPI_VERSIONS_MB", low=0, high=1 << 20) << 20,
+        cache_bytes=whole(text, "MLAPI_CACHE_MB", low=0, high=1 << 20) << 20,
+        background_nice=whole(text, "MLAPI_BACKGROUND_NICE", low=0, high=19),
+        limits=limits_of(text),
         drain_s=_drain(text, embedded=embedded),
         internal_url=text["MLAPI_INTERNAL_URL"] or http_url(host, port),
         behind_tls=_flag(text, "MLAPI_BEHIND_TLS"),
@@ -231,15 +225,6 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         superuser_password=text["DJANGO_SUPERUSER_PASSWORD"],
         superuser_email=text["DJANGO_SUPERUSER_EMAIL"],
     )
-
-
-def _whole(text: Mapping[str, str], name: str, *, low: int, high: int) -> int:
-    """The number in `name`; 0 where it is unset."""
-    if not text[name]:
-        return 0
-    if not text[name].isascii() or not text[name].isdigit() or not low <= int(text[name]) <= high:
-        raise EnvironmentFault(f"{name} must be a whole number from {low} to {high}.")
-    return int(text[name])
 
 
 def _bucket(text: Mapping[str, str]) -> str:

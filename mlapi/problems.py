@@ -34,6 +34,7 @@ from modelregistry import parsers
 from modelregistry.formats.runtime import RowsRefused
 from predictions import errors as request_errors
 from predictions.lane.exchange import Reply
+from predictions.protocols.encodings import ACCEPTED
 from predictions.serving import errors as serving
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,12 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     request_errors.MethodNotAllowed: Problem(405, "method_not_allowed", "Method not allowed"),
     request_errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
     request_errors.UnsupportedMediaType: Problem(415, "unsupported_media_type", "Not JSON"),
+    request_errors.UnsupportedEncoding: Problem(
+        415, "unsupported_encoding", "Compressed in an unknown way"
+    ),
+    request_errors.TooSlow: Problem(408, "too_slow", "Too slow"),
+    request_errors.HeadersTooLarge: Problem(431, "headers_too_large", "Headers too large"),
+    request_errors.TooManyRequests: Problem(503, "overloaded", "Overloaded"),
     request_errors.WrongInput: Problem(422, "wrong_input", "Wrong input for this model"),
     request_errors.NoOnnxArtifact: Problem(409, "no_onnx_artifact", "No ONNX artifact"),
     request_errors.NoSourceEstimator: Problem(409, "no_source_estimator", "No source estimator"),
@@ -190,8 +197,10 @@ def headers_of(problem: Problem, error: BaseException) -> dict[str, str]:
         headers["Retry-After"] = str(max(1, round(retry_after or 1)))
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if problem.status == 413:
+    if problem.status in (408, 413):
         headers["Connection"] = "close"  # the rest of the body may still be on its way
+    if isinstance(error, request_errors.UnsupportedEncoding):
+        headers["Accept-Encoding"] = ACCEPTED
     if isinstance(error, request_errors.MethodNotAllowed):
         headers["Allow"] = error.allowed
     return headers

@@ -17,6 +17,8 @@ SWITCH_S: Final = 0.0002
 # The whole heap is walked so rarely that no percentile of predictions feels it: what requests leave
 # behind in cycles is young, and the two younger generations see to that.
 COLLECTED_AFTER: Final = (2_000, 20, 100)
+# Without a time to drain, too, what has arrived is taken: it may wait in the socket, unread.
+ARRIVED_S: Final = 0.1
 
 
 class Process:
@@ -72,8 +74,9 @@ class Process:
         """Between SIGTERM and the server's own stop: not ready any more, but answering."""
         stop = signal.getsignal(signal.SIGTERM)
         on_main_thread = threading.current_thread() is threading.main_thread()
-        if self._drain_s == 0 or not on_main_thread or not callable(stop):
+        if not on_main_thread or not callable(stop):
             return
+        drain_s = max(self._drain_s, ARRIVED_S)
         loop = asyncio.get_running_loop()
 
         def begin(number: int, frame: FrameType | None) -> None:
@@ -81,6 +84,6 @@ class Process:
                 stop(number, frame)
                 return
             drain.under_way = True
-            loop.call_soon_threadsafe(loop.call_later, self._drain_s, stop, number, None)
+            loop.call_soon_threadsafe(loop.call_later, drain_s, stop, number, None)
 
         signal.signal(signal.SIGTERM, begin)

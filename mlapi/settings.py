@@ -11,7 +11,6 @@ from django.templatetags.static import static
 from jobs.kinds import HARD_LIMIT_AFTER_S, TIME_LIMIT_S
 from mlapi.colours import INDIGO
 from mlapi.env import BASE_DIR, read_environment
-from mlapi.limits import JSON_BYTES, UPLOAD_BYTES
 
 ENV = read_environment(os.environ)
 
@@ -196,8 +195,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_BYTES  # the guard counts the same bytes on the wire
-LARGEST_UPLOAD = UPLOAD_BYTES
+DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.limits.json_bytes  # the guard counts the same bytes on the wire
+LARGEST_UPLOAD = ENV.limits.upload_bytes
 UPLOAD_DIR = ENV.data_dir / "uploads"
 FILE_UPLOAD_HANDLERS = ["mlapi.spooling.NamelessFiles"]
 

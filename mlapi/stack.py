@@ -20,7 +20,8 @@ from mlapi.child import Process
 from mlapi.env import BASE_DIR, Environment
 
 PROBE_TIMEOUT_S = 0.5
-WEB_GRACE_S = 20  # requests in flight; WebSockets are told to come back at once
+WEB_GRACE_S = 15  # requests in flight; WebSockets are told to come back at once
+WEB_END_S = 5  # to end after them
 WORKER_GRACE_S = 15.0  # more than Celery's soft shutdown
 DEFAULT_MODEL = "default model"  # /readyz's word for it
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -84,7 +85,7 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
         "fd": str(listening.fileno()),
         "workers": str(environment.workers),
         "loop": "uvloop",
-        "http": "httptools",
+        "http": "mlapi.asgi:Http",
         "ws": "mlapi.handshakes:AnsweredHandshakes",
         "ws-max-size": "65536",  # our sockets only tell
         "log-level": "warning",
@@ -96,7 +97,7 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
         argv=(PYTHON, "-m", "uvicorn", "mlapi.asgi:application", "--no-access-log", *words),
         env=env,
         ready=web_probe(environment, lacking=(DEFAULT_MODEL,)),
-        grace_s=environment.drain_s + WEB_GRACE_S + 5,
+        grace_s=environment.drain_s + WEB_GRACE_S + WEB_END_S,
         pass_fds=(listening.fileno(),),
         essential=True,
     )

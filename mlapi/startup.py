@@ -16,7 +16,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from mlapi.env import Environment, EnvironmentFault
+from mlapi.env import Environment
+from mlapi.variables import EnvironmentFault
 from modelregistry.examples import registering
 from modelregistry.models import Alias
 

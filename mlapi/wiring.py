@@ -11,7 +11,6 @@ from django.conf import settings
 from jobs.preconditions import broker_fault, database_fault, migration_fault
 from mlapi import health
 from mlapi.auth import authenticate_on_loop, keys
-from mlapi.limits import JSON_BYTES
 from mlapi.observability import meter, request_ids
 from mlapi.problems import lane_reply
 from predictions.following import Follower
@@ -54,7 +53,7 @@ lane = Lane(
         problem=lane_reply,
         request_id=request_ids,
         meter=meter,
-        body_limit=JSON_BYTES,
+        body_limit=settings.MLAPI.limits.json_bytes,
     )
 )
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from predictions.errors import BodyTooLarge
+from predictions.errors import BodyTooLarge, PredictionError
+from predictions.lane.compressed import unpacked
 from predictions.lane.exchange import Exchange, Reply, Target
 from predictions.lane.lane import Lane
+from predictions.protocols.encodings import coding_of
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -60,9 +62,11 @@ class LaneDoor:
         mailbox = Mailbox()
         try:
             body = await read_body(receive, headers, self._lane.body_limit)
+            if b"content-encoding" in headers and (coding := coding_of(scope["headers"])):
+                body = await unpacked(body, coding, self._lane.body_limit)
         except ClientGone:
             return
-        except BodyTooLarge as fault:
+        except PredictionError as fault:
             self._lane.refuse(target, scope["method"], headers, fault, mailbox.put)
         else:
             exchange = self._lane.handle(target, scope["method"], headers, body, mailbox.put)

@@ -31,7 +31,7 @@ Respond: TypeAlias = Callable[[Reply], None]
 
 _JSON = b"application/json"
 LARGE_BODY = 100_000  # bytes; above, a body is read in a thread, one at a time
-_readers = ThreadPoolExecutor(1, thread_name_prefix="reading")
+readers = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
 
 class Meter(Protocol):
@@ -197,7 +197,7 @@ class Exchange:
         if len(self.body) <= LARGE_BODY:
             self._queue(loaded, _read(self.route, loaded, self.body))
         else:  # it would stop the loop, and with it everybody else
-            self._reading = reading = _readers.submit(_read_large, self.route, loaded, self.body)
+            self._reading = reading = readers.submit(_read_large, self.route, loaded, self.body)
             loop = asyncio.get_running_loop()
             reading.add_done_callback(lambda done: loop.call_soon_threadsafe(self._read, done))
 

@@ -22,6 +22,7 @@ DOORS = ("uvicorn", "daphne", "runserver", "test client")
 def command(door: str, port: int) -> list[str]:
     python = sys.executable
     uvicorn = [python, "-m", "uvicorn", "mlapi.asgi:application", "--port", str(port)]
+    uvicorn += ["--http", "mlapi.asgi:Http", "--ws", "mlapi.handshakes:AnsweredHandshakes"]
     return {
         "uvicorn": uvicorn,
         "uvicorn with two workers": [*uvicorn, "--workers", "2"],

@@ -10,8 +10,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 
-from mlapi.env import EnvironmentFault, read_environment
+from mlapi.env import read_environment
 from mlapi.problems import problem_of
+from mlapi.variables import EnvironmentFault
 from modelregistry.artifacts import ArtifactStore
 from modelregistry.errors import StoreUnavailable
 from modelregistry.storage.adapter import DjangoFiles

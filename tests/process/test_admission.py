@@ -9,11 +9,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from mlapi.guard import Guard
-from mlapi.limits import JSON_BYTES
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 PATH = "/admin/modelregistry/registeredmodel/hand-in/"
-SIZE = JSON_BYTES + 1
+LIMITS = configured.MLAPI.limits
+SIZE = LIMITS.json_bytes + 1
 BACKENDS = "django.contrib.sessions.backends"
 
 
@@ -54,7 +54,7 @@ def sent(cookie: str, *, page: Page) -> int:
     async def send(message: Any) -> None:
         answers.append(message)
 
-    asyncio.run(Guard(page)(scope, receive, send))
+    asyncio.run(Guard(page, LIMITS)(scope, receive, send))
     return int(answers[0]["status"])
 
 
@@ -83,10 +83,10 @@ def test_others_are_refused_before_the_limit_of_everybody_is_passed(
 ) -> None:
     page = Page()
     assert sent(session_of(*permissions, is_staff=is_staff), page=page) == 403
-    assert page.read <= JSON_BYTES
+    assert page.read <= LIMITS.json_bytes
 
 
 def test_without_a_session_it_is_401() -> None:
     page = Page()
     assert sent("", page=page) == 401
-    assert page.read <= JSON_BYTES
+    assert page.read <= LIMITS.json_bytes

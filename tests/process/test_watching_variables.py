@@ -2,8 +2,9 @@
 
 import pytest
 
-from mlapi.env import EnvironmentFault, read_environment
+from mlapi.env import read_environment
 from mlapi.stack import child_environ
+from mlapi.variables import EnvironmentFault
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import httpx
 import psutil
 import pytest
 
-from mlapi.env import EnvironmentFault, read_environment
+from mlapi.env import read_environment
 from mlapi.management.commands.flower import password_for, watch
+from mlapi.variables import EnvironmentFault
 from tests.running import MANAGE, Stack, free_port, manage, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]

@@ -19,9 +19,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.preconditions import broker_fault
 from mlapi import lifeline
-from mlapi.env import BASE_DIR, Environment, EnvironmentFault, http_url
+from mlapi.env import BASE_DIR, Environment, http_url
 from mlapi.notices import stop_requests
 from mlapi.stack import CELERY
+from mlapi.variables import EnvironmentFault
 
 USER = "mlapi"
 LOOK_EVERY_S = 2.0

@@ -14,8 +14,9 @@ from django.core.management.base import BaseCommand
 from jobs.preconditions import broker_fault, database_fault
 from mlapi import stack, startup
 from mlapi.console import Console
-from mlapi.env import BASE_DIR, Environment, EnvironmentFault, read_environment
+from mlapi.env import BASE_DIR, Environment, read_environment
 from mlapi.supervisor import StopAsked, Supervisor, SupervisorError
+from mlapi.variables import EnvironmentFault
 
 START_WITHIN_S, EXAMPLES_WITHIN_S = 120.0, 600.0
 

@@ -1,0 +1,221 @@
+"""uvicorn's HTTP connections with the limits it has not: heads, pace, how many requests at once.
+
+A request pays for a few comparisons. Time is kept by one sweep a process over all connections
+instead of timers: who has to send has `receive_s` for a head, and must send a body at
+SLOWEST bytes a second over any such time. Between requests uvicorn's own keep-alive timer counts.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, Final, Protocol
+from weakref import WeakSet
+
+from uvicorn._types import HTTPScope
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+from uvicorn.server import ServerState
+
+from mlapi.limits import Limits, drain
+from predictions.errors import HeadersTooLarge, Malformed, PredictionError, TooManyRequests, TooSlow
+from predictions.lane.asgi import App, Message, Receive, Send
+from predictions.lane.exchange import Reply
+
+SLOWEST: Final = 1000  # bytes a second
+SWEEPS: Final = 30  # within the time that a sender has
+LAST_LOOK_S: Final = 0.1  # at the end: what has arrived by then may lie unread in the socket
+PROBES: Final = (b"/livez", b"/readyz", b"/metrics")  # answered also when all places are taken
+PLACES_OF_PROBES: Final = 16
+
+swept: WeakSet[ServerState] = WeakSet()  # the servers whose sweep is under way
+
+
+class Refusal(Protocol):
+    """What is answered for an error to who gave this request id."""
+
+    def __call__(self, error: Exception, given_id: bytes | None) -> Reply: ...
+
+
+class LimitedHttp(HttpToolsProtocol):
+    """For `uvicorn --http`, as a subclass that knows its limits and how a refusal is written."""
+
+    limits: ClassVar[Limits]
+    refusal: ClassVar[Refusal]
+
+    fed = 0  # bytes since the last head was whole, with the piece it ended in
+    _piece = 0
+    _refused: PredictionError | None = None
+    _stopping = False
+    _head: object = None  # that is not whole, and began in an earlier piece
+    _mark: object = None  # what was waited for when the sweep came by
+    _since = 0  # the number of that sweep
+    _fed_then = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self.server_state not in swept:
+            swept.add(self.server_state)
+            _sweep(self.server_state, self.loop, self.limits.receive_s / SWEEPS, 1)
+
+    def data_received(self, data: bytes) -> None:
+        self._piece = size = len(data)
+        self.fed += size
+        super().data_received(data)
+        if self.fed > self.limits.head_bytes and self._is_inside_a_head():
+            self._look_at_unfinished_head()
+
+    def on_headers_complete(self) -> None:
+        limits, self._refused = self.limits, None
+        if self.fed > limits.head_bytes or len(self.headers) > limits.head_fields:
+            self._refused = self._head_fault(self._head_bytes())
+        if self._refused is None and len(self.tasks) >= limits.in_flight:
+            self._refused = self._crowd_fault()
+        self.fed = self._piece  # its rest may be the next head's beginning
+        if self._refused is None:
+            super().on_headers_complete()
+        else:
+            self._refuse(self._refused)
+        if (drain.under_way or self._stopping) and not _is_over(self.cycle):
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        self._stopping = True
+        self.loop.call_later(LAST_LOOK_S, super().shutdown)
+
+    def _is_inside_a_head(self) -> bool:
+        """Of a request that will be HTTP; what follows an upgrade is not ours."""
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return False
+        return _has_begun(self.scope, self.cycle)
+
+    def _look_at_unfinished_head(self) -> None:
+        if self._head is not self.scope:  # what came before it in this piece is not its
+            self._head, self.fed = self.scope, self._head_bytes()
+        fault = self._head_fault(self.fed)
+        if fault is not None:
+            self._end_with(fault)
+
+    def _head_bytes(self) -> int:
+        """Of what is known of the head: the request line without its method, names and values."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _head_fault(self, size: int) -> PredictionError | None:
+        most = self.limits
+        if size <= most.head_bytes and len(self.headers) <= most.head_fields:
+            return None
+        return HeadersTooLarge(most.head_bytes, most.head_fields)
+
+    def _crowd_fault(self) -> PredictionError | None:
+        spare = PLACES_OF_PROBES if self.url.rstrip(b"/") in PROBES else 0
+        if len(self.tasks) < self.limits.in_flight + spare:
+            return None
+        return TooManyRequests("As many requests as may be are being answered.")
+
+    def _refuse(self, fault: PredictionError) -> None:
+        """In the application's place, so that pipelined answers keep their order."""
+        application, self.app = self.app, _refusing(partial(self.refusal, fault))
+        super().on_headers_complete()
+        self.app = application
+        if self.parser.should_upgrade():  # what follows is no HTTP
+            self.cycle.keep_alive = False
+
+    def _should_upgrade(self) -> bool:
+        return self._refused is None and super()._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        if self._refused is None:
+            super()._unsupported_upgrade_warning()
+        elif isinstance(self._refused, HeadersTooLarge):
+            self.logger.warning("Invalid WebSocket handshake received: headers too large.")
+
+    def look(self, sweep: int) -> None:
+        """The sweep comes by: has it waited long enough?"""
+        if not self._waits():
+            self._mark, self._since = None, 0
+            return
+        in_body = not _is_over(self.cycle)
+        mark = self.cycle if in_body else self.scope
+        if not self._since or mark is not self._mark:
+            self._mark, self._since, self._fed_then = mark, sweep, self.fed
+        elif sweep - self._since >= SWEEPS - 2:  # it may have come a little earlier
+            if in_body and self.fed - self._fed_then >= SLOWEST * self.limits.receive_s:
+                self._since, self._fed_then = sweep, self.fed
+            else:
+                self._end_with(TooSlow(self.limits.receive_s))
+
+    def _waits(self) -> bool:
+        """Whether it is for the client to send more of a request."""
+        if self.timeout_keep_alive_task is not None or self.pipeline or self.flow.read_paused:
+            return False
+        if self.transport.is_closing():
+            return False
+        return _is_over(self.cycle) or self.cycle.more_body
+
+    def _end_with(self, fault: PredictionError) -> None:
+        """The answer, where there is somebody to answer and no other one on its way; then close."""
+        cycle = self.cycle
+        if not _is_over(cycle):
+            answerable = cycle.more_body and not cycle.response_started and not self.pipeline
+            cycle.disconnected = True
+            cycle.message_event.set()
+        else:
+            answerable = self._is_inside_a_head()
+        if answerable:
+            self._write(fault)
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        if _is_over(self.cycle):
+            self._write(Malformed(msg))
+            self.transport.close()
+        else:
+            self._end_with(Malformed(msg))
+
+    def _write(self, fault: PredictionError) -> None:
+        status, headers, body = self.refusal(fault, _given_id(self.headers or []))
+        lines = [*self.server_state.default_headers, *headers]
+        fields = b"".join(b"%b: %b\r\n" % line for line in lines if line[0] != b"connection")
+        self.transport.write(STATUS_LINE[status] + fields + b"connection: close\r\n\r\n" + body)
+
+
+def _has_begun(scope: HTTPScope | None, cycle: RequestResponseCycle | None) -> bool:
+    """Whether `scope`, of the newest request, is still being read: its cycle comes after it."""
+    return scope is not None and (cycle is None or cycle.scope is not scope)
+
+
+def _is_over(cycle: RequestResponseCycle | None) -> bool:
+    return cycle is None or cycle.response_complete
+
+
+def _refusing(render: Callable[[bytes | None], Reply]) -> App:
+    """An application that answers the one way, without looking at a body."""
+
+    async def refuse(scope: Message, receive: Receive, send: Send) -> None:
+        status, headers, body = render(_given_id(scope["headers"]))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return refuse
+
+
+def _given_id(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    return next((value for name, value in headers if name == b"x-request-id"), None)
+
+
+def _sweep(
+    server: ServerState, loop: asyncio.AbstractEventLoop, every_s: float, number: int
+) -> None:
+    """Look at every connection, again and again while there are any.
+
+    Sweeps are counted, not seconds: what arrived while the loop stood still has not been read.
+    """
+    if not server.connections:
+        swept.discard(server)
+        return
+    for connection in list(server.connections):
+        if isinstance(connection, LimitedHttp):
+            connection.look(number)
+    loop.call_later(every_s, _sweep, server, loop, every_s, number + 1)

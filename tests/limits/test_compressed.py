@@ -1,0 +1,139 @@
+"""Bodies that are compressed: read like others, and no way around a limit."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+
+import httpx
+import psutil
+import pytest
+
+from tests.limits.dialling import BODY, DJANGO, LANE, answer, dial, head
+from tests.running import Stack, manage
+
+pytestmark = pytest.mark.stack
+PATHS = (LANE, DJANGO)
+JSON_BYTES = 10_000_000
+HANDED_IN = "/api/v1/models/iris/versions/"
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "GZIP": gzip.compress,
+    "deflate": zlib.compress,
+    " deflate ": raw_deflate,
+    "identity": bytes,
+}
+
+
+def ask(url: str, path: str, coding: str, body: bytes) -> httpx.Response:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    return httpx.post(url + path, content=body, headers=headers)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("coding", PACKERS)
+@pytest.mark.parametrize("spaces", [0, 50_000, 5_000_000])
+def test_a_compressed_body_is_answered_like_any(
+    url: str, path: str, coding: str, spaces: int
+) -> None:
+    told = ask(url, path, coding, PACKERS[coding](BODY + b" " * spaces))
+    assert (told.status_code, told.json()["prediction"]) == (200, 0)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_in_chunks_it_is_the_same(url: str, path: str) -> None:
+    packed = gzip.compress(BODY)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    pieces = (packed[at : at + 1] for at in range(len(packed)))
+    assert httpx.post(url + path, content=pieces, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+def test_a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not(
+    url: str, path: str, pack: Callable[[bytes], bytes]
+) -> None:
+    coding = "gzip" if pack is gzip.compress else "deflate"
+    most = BODY.ljust(JSON_BYTES)
+    assert ask(url, path, coding, pack(most)).status_code == 200
+    told = ask(url, path, coding, pack(most + b" "))
+    assert (told.status_code, told.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_compressed_bytes_count_too(url: str, path: str) -> None:
+    told = ask(url, path, "gzip", gzip.compress(BODY) + bytes(JSON_BYTES))
+    assert told.status_code == 413
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"garbage",
+        BODY,
+        gzip.compress(BODY)[:-1],
+        gzip.compress(BODY) + b"more",
+        gzip.compress(BODY) * 2,
+        b"\x1f\x8b" + bytes(100_000),
+        gzip.compress(BODY + b" " * 100_000)[:-9],
+    ],
+    ids=["garbage", "plain", "cut short", "with a tail", "twice", "only a beginning", "no end"],
+)
+def test_what_is_not_what_it_says_is_400(url: str, path: str, body: bytes) -> None:
+    told = ask(url, path, "gzip", body)
+    assert (told.status_code, told.json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "deflate,gzip", "compress", "x"])
+def test_other_codings_and_several_are_415_and_say_which_are_read(
+    url: str, path: str, coding: str
+) -> None:
+    told = ask(url, path, coding, gzip.compress(gzip.compress(BODY)))
+    assert (told.status_code, told.json()["code"]) == (415, "unsupported_encoding")
+    assert told.headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_two_headers_are_several_codings(url: str, path: str) -> None:
+    packed = gzip.compress(gzip.compress(BODY))
+    lines = ("Content-Encoding: gzip", "Content-Encoding: gzip", f"Content-Length: {len(packed)}")
+    with dial(url) as client:
+        client.sendall(head(path, *lines) + packed)
+        assert answer(client).code == "unsupported_encoding"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_bombs_take_no_more_memory_than_the_limit(served_here: tuple[str, int], path: str) -> None:
+    url, pid = served_here
+    bomb = gzip.compress(bytes(2_000_000_000), 1)  # 9 MB, within the limit
+    server = psutil.Process(pid)
+    assert ask(url, path, "gzip", gzip.compress(b" " * (JSON_BYTES + 1))).status_code == 413
+    before = server.memory_info().rss
+    for _ in range(3):
+        assert ask(url, path, "gzip", bomb).status_code == 413
+    assert server.memory_info().rss - before < 10 * JSON_BYTES
+
+
+def test_a_compressed_form_is_taken_up_to_the_limit_of_uploads(stack: Stack) -> None:
+    key = manage(stack.data_dir, "create_api_key", "admin").stdout.strip()
+    form = httpx.Request("POST", "http://x", files={"file": ("m.onnx", b"no model" * 2_000_000)})
+    headers = {
+        "Content-Type": form.headers["content-type"],
+        "Content-Encoding": "gzip",
+        "Authorization": f"Bearer {key}",
+    }
+    told = httpx.post(
+        stack.base_url + HANDED_IN, content=gzip.compress(form.read()), headers=headers
+    )
+    assert told.status_code == 422, told.text  # 16 MB were read: they are no model
+    assert json.loads(told.content)["code"] == "refused_file"
