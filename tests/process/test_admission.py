@@ -1,6 +1,7 @@
 """Who may send a large form is asked before it is read, whatever keeps the sessions."""
 
 import asyncio
+import gzip
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ class Page:
         await send({"type": "http.response.body", "body": b""})
 
 
-def sent(cookie: str, *, page: Page) -> int:
+def sent(cookie: str, *, page: Page, packed: bool = False) -> int:
     """The status of the answer to a large form of whoever has this session."""
     name = configured.SESSION_COOKIE_NAME
     scope = {
@@ -41,9 +42,11 @@ def sent(cookie: str, *, page: Page) -> int:
         "headers": [
             (b"content-type", b"multipart/form-data; boundary=x"),
             (b"cookie", f"{name}={cookie}".encode()),
+            (b"content-encoding", b"gzip" if packed else b"identity"),
         ],
     }  # fmt: skip
-    pieces = [bytes(SIZE // 2), bytes(SIZE - SIZE // 2)]
+    body = gzip.compress(bytes(SIZE)) if packed else bytes(SIZE)
+    pieces = [body[: len(body) // 2], body[len(body) // 2 :]]
     answers: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -72,6 +75,18 @@ def test_staff_who_may_hand_in_are_let_through(settings: Any, backend: str) -> N
     page = Page()
     assert sent(session_of("add_modelversion", is_staff=True), page=page) == 200
     assert page.read == SIZE
+
+
+def test_a_compressed_form_of_theirs_may_be_as_large_as_others() -> None:
+    page = Page()
+    assert sent(session_of("add_modelversion", is_staff=True), page=page, packed=True) == 200
+    assert page.read == SIZE
+
+
+def test_a_compressed_form_of_others_is_counted_as_it_unpacks() -> None:
+    page = Page()
+    assert sent(session_of(is_staff=True), page=page, packed=True) == 403
+    assert 0 < page.read <= LIMITS.json_bytes
 
 
 @pytest.mark.parametrize(
