@@ -23,6 +23,7 @@ def command(door: str, port: int) -> list[str]:
     python = sys.executable
     uvicorn = [python, "-m", "uvicorn", "mlapi.asgi:application", "--port", str(port)]
     uvicorn += ["--http", "mlapi.asgi:Http", "--ws", "mlapi.handshakes:AnsweredHandshakes"]
+    uvicorn += ["--timeout-graceful-shutdown", "15"]
     return {
         "uvicorn": uvicorn,
         "uvicorn with two workers": [*uvicorn, "--workers", "2"],
