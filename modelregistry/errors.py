@@ -21,7 +21,9 @@ RegistryError
 ├── StillServing       what serves may not be archived or taken away
 ├── NoArtifact         the version has no file of that form to give out
 ├── NoReport           the version was never compared with its source: its file was not taken
-├── DamagedArtifact    a stored file is gone or its sha256 differs
+├── DamagedArtifact    a stored file is gone, its sha256 differs, or it cannot be read
+│   ├── MissingArtifact
+│   └── AlteredArtifact
 └── StoreUnavailable   the place where files are kept does not answer
 """
 
@@ -125,6 +127,14 @@ class NoReport(RegistryError):
 
 
 class DamagedArtifact(RegistryError):
+    pass
+
+
+class MissingArtifact(DamagedArtifact):
+    pass
+
+
+class AlteredArtifact(DamagedArtifact):
     pass
 
 

@@ -180,6 +180,7 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     library_warnings = serializers.SerializerMethodField(
         help_text="where other libraries run here than made the version: a sentence for each"
     )
+    reason = serializers.CharField(source="why")
     created_by = serializers.SlugRelatedField[User](
         slug_field="username", read_only=True, allow_null=True
     )

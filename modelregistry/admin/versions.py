@@ -162,7 +162,8 @@ class ModelVersionAdmin(
 
     @admin.display(description="State", ordering="state")
     def state_shown(self, version: ModelVersion) -> SafeString:
-        return format_html("{} {}", state_badge(version), libraries_badge(version))
+        damaged = "its file is damaged" if version.damage else ""
+        return format_html("{} {} {}", state_badge(version), damaged, libraries_badge(version))
 
     @admin.display(description="Serves")
     def serves(self, version: ModelVersion) -> str:

@@ -24,6 +24,7 @@ WORDS = {
     "rejected": "Its file is not taken. Hand in another one as the next version.",
     "broken": "Its check ended without a verdict.",
 }
+DAMAGED = "Its file is missing or altered: it answers nobody until the file is whole again."
 UNCHECKED = (
     (None, {"fields": ("model", "number", "state_shown")}),
     ("Artifacts", {"fields": ("source",)}),
@@ -50,7 +51,11 @@ class Check:
 
     @property
     def reason(self) -> str:
-        return "" if self.version.is_under_way else self.version.reason
+        return "" if self.version.is_under_way else self.version.why
+
+    @property
+    def may_be_retried(self) -> bool:
+        return self.version.state == "broken" and not self.version.damage
 
     @property
     def state(self) -> SafeString:
@@ -99,8 +104,8 @@ class Waiting(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
 
 def words_of(version: ModelVersion) -> str:
-    """How far its check is; empty where it is ready."""
-    return WORDS.get(version.state, "")
+    """How far its check is, or what became of it; empty where it is ready."""
+    return DAMAGED if version.damage else WORDS.get(version.state, "")
 
 
 def is_unchecked(version: Model | None) -> bool:

@@ -5,11 +5,12 @@ UPDATE of its conversion. Aliases are the only moving part, and the services mov
 """
 
 from modelregistry.models.alias import Alias, AliasChange
+from modelregistry.models.live import LiveVersion
 from modelregistry.models.model import RegisteredModel
 from modelregistry.models.names import CHAMPION
 from modelregistry.models.revision import Revision
 from modelregistry.models.schedule import RETRAIN, ScheduledRetraining
-from modelregistry.models.version import LiveVersion, ModelVersion
+from modelregistry.models.version import ModelVersion
 
 __all__ = [
     "CHAMPION",

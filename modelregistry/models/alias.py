@@ -1,10 +1,9 @@
 """Names that point to versions, and the history of their moves."""
 
-import logging
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -12,21 +11,26 @@ from django.db.models import Q
 from django.utils import timezone
 
 from modelregistry.errors import ImmutableRow
+from modelregistry.models.live import LiveVersion
 from modelregistry.models.model import RegisteredModel
 from modelregistry.models.names import CHAMPION, NAME
 from modelregistry.models.revision import Revision
-from modelregistry.models.version import LiveVersion, ModelVersion
-
-log = logging.getLogger(__name__)
+from modelregistry.models.version import ModelVersion
 
 
 class AliasManager(models.Manager["Alias"]):
     def champions(self) -> list[LiveVersion]:
         """Every live version, in one query."""
-        live = self.filter(
-            name=CHAMPION, model__archived_at=None, version__state=ModelVersion.State.READY
-        ).select_related("version__model")
-        return [found for a in live.order_by("model__name") if (found := _live(a)) is not None]
+        return self._champions(version__state=ModelVersion.State.READY)
+
+    def damaged(self) -> list[LiveVersion]:
+        """Every champion that serves no more, because its file is damaged."""
+        return self._champions(version__in=ModelVersion.objects.damaged())
+
+    def _champions(self, **which: object) -> list[LiveVersion]:
+        rows = self.filter(name=CHAMPION, model__archived_at=None, **which)
+        found = rows.select_related("version__model").order_by("model__name")
+        return [live for alias in found if (live := alias.version.readable())]
 
     def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str, int | None]]":
         """Model, alias, version's id, the model's visibility and deadline; of ready versions."""
@@ -38,15 +42,6 @@ class AliasManager(models.Manager["Alias"]):
     def revision(self) -> str:
         """Another value whenever the answer of those above may be another one."""
         return Revision.objects.current()
-
-
-def _live(alias: "Alias") -> LiveVersion | None:
-    """None for a row this code cannot read: it must not hide the others."""
-    try:
-        return alias.version.live()
-    except (msgspec.ValidationError, LookupError):
-        log.exception("%s cannot be read", alias)
-        return None
 
 
 class Alias(models.Model):
@@ -75,6 +70,15 @@ class AliasChangeManager(models.Manager["AliasChange"]):
     def head(self, model_id: int, alias: str) -> "AliasChange | None":
         """The last line of that alias."""
         return self._of(model_id, alias).first()
+
+    def walk(self, head: "AliasChange") -> Iterator["AliasChange"]:
+        """Where rollbacks lead from that line, one after the other."""
+        lines = self.select_related("version__model")
+        back_to = head.back_to_id
+        while back_to is not None:
+            line = lines.get(pk=back_to)
+            yield line
+            back_to = line.back_to_id
 
     def version_at(
         self, model: RegisteredModel, moment: datetime, alias: str = CHAMPION

@@ -1,9 +1,10 @@
 """A version of a model: its artifacts, what it takes and gives, and the proof of its parity."""
 
+import logging
 import uuid
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import msgspec
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -11,31 +12,13 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from modelregistry.errors import ImmutableRow, NotChecked, UnknownVersion
-from modelregistry.formats.runtime import ClassLabel
 from modelregistry.formats.signature import Signature
+from modelregistry.models.live import LiveVersion
 from modelregistry.models.model import RegisteredModel
 from modelregistry.models.names import CHAMPION, SHA256
 from modelregistry.models.revision import Revision
-from modelregistry.models.serving import Serving
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveVersion:
-    """All that serving needs to know of a version; artifacts are read from the store by sha256."""
-
-    model: str
-    task: str
-    visibility: str
-    version: int
-    version_id: int
-    runtime: Literal["onnx", "sklearn"]
-    artifact_sha256: str
-    source_sha256: str | None  # the .skops source; None where there is none
-    signature: Signature
-    classes: tuple[ClassLabel, ...] | None
-    example: tuple[Any, ...]  # a row the model takes, columns left to right
-    size_bytes: int
-    serving: Serving
+log = logging.getLogger(__name__)
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -111,6 +94,32 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
                 parity=parity, reason=reason
             )
 
+    def damaged(self) -> "ModelVersionQuerySet":
+        """Those that were ready until their file was found damaged."""
+        return self.filter(state=ModelVersion.State.BROKEN).exclude(damage="")
+
+    def note_damage(self, live: LiveVersion, words: str) -> bool:
+        """Whether it was ready, in that form, and is broken now; of several who find it, one wins.
+
+        `words` say what is wrong with its file, and who found it.
+        """
+        ready = self.filter(pk=live.version_id, state=ModelVersion.State.READY)
+        served = "onnx_sha256" if live.runtime == "onnx" else "source_sha256"
+        same = ready.filter(**{served: live.artifact_sha256, "runtime": live.runtime})
+        return self._moved(same, state=ModelVersion.State.BROKEN, damage=words)
+
+    def note_mended(self, version: "ModelVersion") -> bool:
+        """Its file is whole again: whether it was broken for that, and is ready now."""
+        damaged = self.damaged().filter(pk=version.pk)
+        return self._moved(damaged, state=ModelVersion.State.READY, damage="")
+
+    def _moved(self, rows: "ModelVersionQuerySet", **facts: object) -> bool:
+        with transaction.atomic():
+            won = rows.update(**facts) == 1
+            if won:
+                Revision.objects.bump()
+        return won
+
     def withdraw(self, version: "ModelVersion") -> None:
         """Take back a version whose registration failed; one that is complete stays."""
         with transaction.atomic():
@@ -160,6 +169,7 @@ class ModelVersion(models.Model):
     metadata = models.JSONField(default=dict)  # the uploader's own words
     library_versions = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
+    damage = models.TextField(blank=True)  # of its file, for which it is broken though it was ready
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
@@ -191,6 +201,9 @@ class ModelVersion(models.Model):
                 condition=~Q(Q(format="") | Q(runtime=""), state="ready"),
                 name="version_that_is_ready_is_known",
             ),
+            models.CheckConstraint(
+                condition=Q(damage="") | Q(state="broken"), name="version_damaged_is_broken"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -214,6 +227,11 @@ class ModelVersion(models.Model):
         return f"{self} has no ONNX form."
 
     @property
+    def why(self) -> str:
+        """Why it is as it is: what is wrong with its file, or what its check has come to."""
+        return self.damage or self.reason
+
+    @property
     def is_under_way(self) -> bool:
         """Whether its file is being checked, or waits for that."""
         return self.state in UNDER_WAY
@@ -221,7 +239,8 @@ class ModelVersion(models.Model):
     @property
     def is_known(self) -> bool:
         """Whether its file was found to be a model: what it takes and gives is known."""
-        return self.format != "" and self.state in (self.State.CONVERTING, self.State.READY)
+        known = self.state in (self.State.CONVERTING, self.State.READY) or self.damage != ""
+        return self.format != "" and known
 
     def live(self) -> LiveVersion:
         """What serving needs to know; `model` should come with the row. Raises NotChecked."""
@@ -242,6 +261,14 @@ class ModelVersion(models.Model):
             size_bytes=self.size_bytes,
             serving=self.model.serving,
         )
+
+    def readable(self) -> LiveVersion | None:
+        """The same; None for a row this code cannot read: it must not hide the others."""
+        try:
+            return self.live()
+        except (msgspec.ValidationError, LookupError, NotChecked):
+            log.exception("%s cannot be read", self)
+            return None
 
     def example_row(self) -> tuple[Any, ...]:
         """The input example's values, columns left to right, whichever way it is kept.

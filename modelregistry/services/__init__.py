@@ -14,6 +14,7 @@ from modelregistry.services.challenging import (
 )
 from modelregistry.services.collecting import MAY_BE_RETRIED_FOR, Collected, collect
 from modelregistry.services.converting import Converted, check_convertible, convert
+from modelregistry.services.damage import mend, report_damage, stand_ins
 from modelregistry.services.ingesting import ingest
 from modelregistry.services.looking import read_table
 from modelregistry.services.managing import archive, change_model
@@ -63,6 +64,7 @@ __all__ = [
     "give_up",
     "hand_in",
     "ingest",
+    "mend",
     "move_alias",
     "order_retraining",
     "promote",
@@ -73,9 +75,11 @@ __all__ = [
     "register_for_job",
     "register_version",
     "remove_alias",
+    "report_damage",
     "rollback",
     "rollback_goal",
     "sample_rows",
+    "stand_ins",
     "store",
     "take_up",
     "unread_rows",

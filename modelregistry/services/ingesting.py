@@ -91,7 +91,8 @@ def _note(
         if not RegisteredModel.objects.settle_task(model, source.task, certain=is_certain(source)):
             check_task(model, source)
     # Another check of the same file may have given up meanwhile: that was no verdict.
-    without = ModelVersion.objects.filter(pk=version.pk, state__in=(*UNDER_WAY, State.BROKEN))
+    open_states = (*UNDER_WAY, State.BROKEN)
+    without = ModelVersion.objects.filter(pk=version.pk, state__in=open_states, damage="")
     if without.update(**{"reason": "", **facts}):
         Revision.objects.bump()
     return ModelVersion.objects.select_related("model").get(pk=version.pk)

@@ -4,7 +4,6 @@ It needs the database and the version's file, and no broker: what serves follows
 """
 
 import logging
-from collections.abc import Iterator
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -42,7 +41,7 @@ def _goal(model: RegisteredModel, head: AliasChange | None) -> AliasChange:
     if model.archived_at is not None:
         raise NotPromotable(f"{model.name} cannot be rolled back: the model is archived.")
     passed_over = ""
-    for line in _walk(head):
+    for line in AliasChange.objects.walk(head):
         if line.version is None or line.version_id == head.version_id:
             continue
         try:
@@ -52,16 +51,6 @@ def _goal(model: RegisteredModel, head: AliasChange | None) -> AliasChange:
         else:
             return line
     raise NothingBefore(f"There is nothing before {head.version} to go back to.{passed_over}")
-
-
-def _walk(head: AliasChange) -> Iterator[AliasChange]:
-    """Where rollbacks lead from there, one after the other."""
-    lines = AliasChange.objects.select_related("version__model")
-    back_to = head.back_to_id
-    while back_to is not None:
-        line = lines.get(pk=back_to)
-        yield line
-        back_to = line.back_to_id
 
 
 def _go_back(

@@ -81,7 +81,7 @@ def check_open(model_name: str, *, may_be_new: bool = False) -> None:
 
 def take_up(version: ModelVersion) -> ModelVersion:
     """The version as it is; one whose check ended without a verdict waits for the next one."""
-    ended = ModelVersion.objects.filter(pk=version.pk, state=State.BROKEN)
+    ended = ModelVersion.objects.filter(pk=version.pk, state=State.BROKEN, damage="")
     ended.update(state=State.PENDING, reason="")
     return ModelVersion.objects.select_related("model").get(pk=version.pk)
 

@@ -44,7 +44,7 @@ def version_facts(version: ModelVersion) -> dict[str, object]:
         "state": version.state,
         "runtime": version.runtime,
         "parity": proof_of(version.parity),
-        "reason": version.reason,
+        "reason": version.why,
     }
 
 
