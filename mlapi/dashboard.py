@@ -103,7 +103,9 @@ def _checks() -> Iterator[Check]:
     name = settings.DEFAULT_MODEL
     try:
         live = serving.engine.live(name).identity
-        yield Check("Default model", good=True, note=f"{name} version {live.version}")
+        trouble = serving.troubles.get(name)
+        note = trouble.sentence if trouble else f"{name} version {live.version}"
+        yield Check("Default model", good=trouble is None, note=note)
     except ServingError:
         yield Check("Default model", good=False, note=f"{name} has no live version")
 
@@ -185,6 +187,8 @@ def _line(
         state, mood = "no champion", "default"
     elif champion.number == answering:
         state, mood = "answering", "success"
+    elif answering is not None:
+        state, mood = f"version {answering} answers", "danger"
     else:
         state, mood = "not loaded", "warning"
     return ModelLine(

@@ -47,7 +47,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Ready once database, broker and default model have each answered; degraded without one.
 
     Predictions need neither database nor broker, so that losing one later is no reason to send
-    requests elsewhere. A process that is stopping says so before its socket closes.
+    requests elsewhere; nor is a champion that another version stands in for. A process that is
+    stopping says so before its socket closes.
     """
     waiting = [name for name, seen in _sources() if not seen.has_read]
     try:
@@ -60,6 +61,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         answer["Retry-After"] = "1"
         return answer
     degraded = [name for name, seen in _sources() if seen.fault is not None]
+    degraded += [trouble.sentence for trouble in models.troubles.values()]
     return JsonResponse({"ready": True, "degraded": degraded})
 
 

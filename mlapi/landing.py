@@ -44,7 +44,8 @@ def _sections(public: list[Identity], base_url: str) -> Iterator[Section]:
     for group in GROUPS:
         fitting = [example for example in group.examples if _works(example, names)]
         if group.own_models:
-            fitting += [_example_of(m) for m in public if m.model not in group.models]
+            own = (_example_of(m) for m in public if m.model not in group.models)
+            fitting += filter(None, own)
         if fitting:
             shown = [Shown(example, example.command(base_url)) for example in fitting]
             yield Section(group.title, group.text, shown)
@@ -56,9 +57,14 @@ def _works(example: Example, public: frozenset[str]) -> bool:
     return not example.by_default or example.model == settings.DEFAULT_MODEL
 
 
-def _example_of(model: Identity) -> Example:
-    """The version's own input example as a request, for a model of the operator's own."""
-    live = models.engine.live(model.model)
+def _example_of(model: Identity) -> Example | None:
+    """The version's own input example as a request, for a model of the operator's own.
+
+    None where it has gone meanwhile.
+    """
+    live = models.live_version(model.model)
+    if live is None:
+        return None
     row: object = live.example
     if not live.signature.is_matrix:
         row = dict(zip(live.signature.columns, live.example, strict=True))

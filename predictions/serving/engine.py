@@ -175,13 +175,13 @@ def _timed_run(runtime: Runtime, example: Sequence[object], rows: int) -> float:
 class Engine:
     """Address to version in memory. Reading needs no lock: a swap replaces one entry of a dict.
 
-    A model's name is the address of its champion, which is kept in memory; other addresses of
-    ready versions are lent one when somebody asks.
+    A model's name is the address of what answers for it, its champion. Every address of a version
+    that may be loaded is known, and is lent the version when somebody asks.
     """
 
     def __init__(self) -> None:
         self._live: dict[str, Loaded] = {}
-        self._champions: dict[str, Loaded] = {}
+        self._champions: dict[str, Identity] = {}
         self._unservable: frozenset[str] = frozenset()
         self._known: Mapping[str, Addressed] = {}
         self._counts: dict[str, Counts] = {}
@@ -228,7 +228,12 @@ class Engine:
         started on.
         """
         name = loaded.identity.model
-        self._champions[name] = self._live[name] = loaded
+        self._champions[name], self._live[name] = loaded.identity, loaded
+
+    def announce(self, champion: Identity) -> None:
+        """It is its model's champion from now on, and is loaded when somebody asks."""
+        self._champions[champion.model] = champion
+        self._live.pop(champion.model, None)
 
     def lend(self, address: str, meant: Addressed, loaded: Loaded) -> None:
         """`loaded` answers at `address`, if that still means what it did."""
@@ -245,7 +250,7 @@ class Engine:
     ) -> None:
         """The registry has been read: these champions answer, those should and cannot be loaded.
 
-        `known` are all other addresses, `lent` those of them that answer from memory.
+        `known` are all addresses of what may be loaded, `lent` those that answer from memory.
         """
         self._unservable = unservable
         for model in self._champions.keys() - servable:
@@ -256,20 +261,12 @@ class Engine:
         self._live.update(lent)
         self._complete = True
 
-    def lent(self) -> dict[str, Loaded]:
-        """What answers at other addresses than a champion's."""
-        return {a: loaded for a, loaded in list(self._live.items()) if a not in self._champions}
-
-    def champion(self, model: str) -> Loaded | None:
-        """The one in memory."""
-        return self._champions.get(model)
-
     def take_back(self, loaded: Loaded) -> None:
-        """It was lent, and goes."""
+        """It is out of memory where it can be loaded again."""
         for address in [a for a, lent in list(self._live.items()) if lent is loaded]:
-            if address not in self._champions:
+            if address in self._known:
                 self._live.pop(address, None)
 
     def models(self) -> list[Identity]:
-        """The champions that answer now."""
-        return [loaded.identity for loaded in list(self._champions.values())]
+        """The champions that answer, from memory or once they are loaded."""
+        return list(self._champions.values())

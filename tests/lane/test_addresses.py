@@ -54,9 +54,10 @@ async def test_what_was_lent_answers_at_once_until_the_registry_changes() -> Non
     lane = house()
     meant = lane.engine.known("m/versions/2")
     assert meant is not None
-    lane.engine.lend("m/versions/2", meant, loaded(Doubling(), version=2))
+    second = loaded(Doubling(), version=2)
+    lane.engine.lend("m/versions/2", meant, second)
     assert (await lane.ask(ROWS, path=SECOND))[1]["version"] == 2
-    followed(lane, {"m/versions/2": meant}, lent=lane.engine.lent())
+    followed(lane, {"m/versions/2": meant}, lent={"m/versions/2": second})
     assert (await lane.ask(ROWS, path=SECOND))[1]["version"] == 2
     followed(lane, {"m/versions/2": meant})
     (await asked(lane)).cancel()

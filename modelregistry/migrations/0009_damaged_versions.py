@@ -3,7 +3,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("modelregistry", "0007_serving_settings")]
+    dependencies = [("modelregistry", "0008_cached_answers")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,130 @@
+"""The registry's versions in the words of the serving core: identities, addresses, runtimes."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from math import inf
+from typing import Final, TypeAlias
+
+from psutil import Process
+
+from modelregistry.formats.opening import open_runtime
+from modelregistry.formats.runtime import Runtime
+from modelregistry.formats.signature import Signature
+from modelregistry.models import Alias, LiveVersion, ModelVersion, RegisteredModel
+from modelregistry.models.serving import Serving
+from modelregistry.services import store
+from predictions.serving.batcher import Policy
+from predictions.serving.engine import Addressed, Identity, Loaded, warmed
+
+OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
+PUBLIC: Final = RegisteredModel.Visibility.PUBLIC
+SMALLEST_BYTES: Final = 1 << 19  # of memory, that the smallest takes
+MOST_GROWTH: Final = 8  # times its file: forests take seven times theirs, networks once
+_process: Final = Process()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A champion, and what answers by its model's name; None where nothing does."""
+
+    champion: LiveVersion
+    answering: LiveVersion | None
+    broken: bool
+
+    @property
+    def is_one(self) -> bool:
+        return self.broken or self.answering != self.champion
+
+    @property
+    def sentence(self) -> str:
+        """For everybody, so that models which are not public have no name."""
+        who = "a model" if self.champion.visibility != PUBLIC else f"model {self.champion.model}"
+        what = "is broken" if self.broken else "cannot be loaded"
+        instead = f"version {self.answering.version} answers" if self.answering else "none answers"
+        return f"{who}: version {self.champion.version} {what}, {instead}"
+
+
+def known_addresses() -> dict[str, Addressed]:
+    """All that a version of a model can be asked by, but for the name that means its champion.
+
+    NAME/versions/N and NAME@ALIAS, of versions that are ready and models that are not archived.
+    """
+    found = {}
+    for model, number, pk, seen, deadline in ModelVersion.objects.addressed():
+        found[f"{model}/versions/{number}"] = _addressed(pk, seen, deadline)
+    for model, alias, pk, seen, deadline in Alias.objects.addressed():
+        found[f"{model}@{alias}"] = _addressed(pk, seen, deadline)
+    return found
+
+
+def address_of(live: LiveVersion) -> Addressed:
+    """What an address of that version means."""
+    return _addressed(live.version_id, live.visibility, live.serving.deadline_ms)
+
+
+def _addressed(version_id: int, visibility: str, deadline_ms: int | None) -> Addressed:
+    return Addressed(version_id, visibility == PUBLIC, _seconds(deadline_ms))
+
+
+def _seconds(deadline_ms: int | None) -> float:
+    return inf if deadline_ms is None else deadline_ms / 1000
+
+
+def identity_of(live: LiveVersion) -> Identity:
+    return Identity(
+        model=live.model,
+        version=live.version,
+        version_id=live.version_id,
+        task=live.task,
+        public=live.visibility == PUBLIC,
+        framework=live.runtime,
+        source_sha256=live.source_sha256,
+    )
+
+
+def opened_as(live: LiveVersion) -> OpenedAs:
+    """Versions of which this is the same can share what is in memory."""
+    return live.runtime, live.artifact_sha256, live.signature
+
+
+def least_memory(live: LiveVersion) -> int:
+    """Bytes, before anybody has measured it."""
+    return SMALLEST_BYTES + live.size_bytes
+
+
+def most_memory(live: LiveVersion) -> int:
+    return SMALLEST_BYTES + MOST_GROWTH * live.size_bytes
+
+
+def opened(live: LiveVersion) -> tuple[Runtime, int]:
+    """From its file, and the bytes by which the process has grown meanwhile; others allocate, too,
+    or leave room, so that no more or less is believed than can be.
+
+    Raises DamagedArtifact, StoreUnavailable, FormatError.
+    """
+    before = _process.memory_info().rss
+    data = store().read(live.artifact_sha256)
+    runtime = open_runtime(live.runtime, data, signature=live.signature, classes=live.classes)
+    del data
+    grown = _process.memory_info().rss - before
+    return runtime, min(max(grown, least_memory(live)), most_memory(live))
+
+
+def loaded_over(runtime: Runtime, live: LiveVersion, executor: Executor) -> Loaded:
+    """The version as its row says now, warm, over a model in memory."""
+    return warmed(
+        identity_of(live),
+        runtime,
+        example=live.example,
+        executor=executor,
+        policy=policy_of(live.serving),
+        deadline_s=_seconds(live.serving.deadline_ms),
+    )
+
+
+def policy_of(serving: Serving) -> Policy:
+    return Policy(
+        max_batch_rows=serving.max_batch_rows,
+        max_queue_rows=serving.max_queue_rows,
+        max_wait_s=serving.max_wait_ms / 1000,
+    )

@@ -1,0 +1,194 @@
+"""A champion whose file is damaged: what was good before answers, until the file is whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelregistry import services
+from modelregistry.artifacts import LocalFolder
+from modelregistry.models import AliasChange, ModelVersion, RegisteredModel
+from predictions.runtime import RETRY_EVERY_READS, ModelRuntime
+from predictions.serving.errors import NotReady, UnknownModel
+from tests.modelregistry.trained import tree_version
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture(autouse=True)
+def own_store(settings: Any, tmp_path: Path) -> None:
+    """A folder of the test's own, to be spoilt."""
+    settings.ARTIFACT_DIR = tmp_path / "artifacts"
+
+
+@pytest.fixture
+def three() -> list[ModelVersion]:
+    """Versions 1 to 3, each of which has been champion, in this order."""
+    versions = [tree_version(depth=depth) for depth in (1, 2, 3)]
+    for version in versions:
+        services.promote(version=version)
+    return versions
+
+
+def damage(version: ModelVersion) -> Callable[[], object]:
+    """Its file holds something else; the answer makes it whole."""
+    backend = services.store().backend
+    assert isinstance(backend, LocalFolder)
+    path = backend.path(version.onnx_sha256)
+    whole = path.read_bytes()
+    path.write_bytes(b"something else")
+    return lambda: path.write_bytes(whole)
+
+
+def process() -> ModelRuntime:
+    """One that starts now."""
+    made = ModelRuntime()
+    made.read()
+    return made
+
+
+def read_until_retry(*runtimes: ModelRuntime) -> None:
+    for _ in range(RETRY_EVERY_READS):
+        for runtime in runtimes:
+            runtime.read()
+
+
+def answering(runtime: ModelRuntime, address: str = "plants") -> int:
+    return runtime.engine.live(address).identity.version
+
+
+def said(runtime: ModelRuntime) -> list[str]:
+    return [trouble.sentence for trouble in runtime.troubles.values()]
+
+
+def states() -> list[str]:
+    return list(ModelVersion.objects.order_by("number").values_list("state", flat=True))
+
+
+def test_a_process_that_starts_serves_the_newest_that_loads(three: list[ModelVersion]) -> None:
+    RegisteredModel.objects.update(visibility="public")
+    damage(three[2])
+    damage(three[1])
+    runtime = process()
+    assert answering(runtime) == 1
+    runtime.read()
+    assert answering(runtime) == answering(runtime, "plants@champion") == 1
+    assert states() == ["ready", "broken", "broken"]
+    assert said(runtime) == ["model plants: version 3 is broken, version 1 answers"]
+    assert AliasChange.objects.count() == 3  # nobody has moved the champion
+
+
+def test_a_model_that_is_not_public_is_not_named(three: list[ModelVersion]) -> None:
+    damage(three[2])
+    assert said(process()) == ["a model: version 3 cannot be loaded, version 2 answers"]
+
+
+def test_processes_that_had_it_in_memory_answer_as_the_others_do(three: list[ModelVersion]) -> None:
+    old = process()
+    assert answering(old) == 3
+    mended = damage(three[2])
+    new = process()
+    old.read()
+    assert [answering(old), answering(new)] == [2, 2]
+    mended()
+    read_until_retry(old, new)
+    old.read()
+    assert [answering(old), answering(new)] == [3, 3]
+    assert said(old) == said(new) == []
+    assert states() == ["ready"] * 3
+
+
+def test_a_promoted_version_that_is_damaged_leaves_the_last_good_one_serving(
+    three: list[ModelVersion],
+) -> None:
+    runtime = process()
+    fourth = tree_version(depth=4)
+    services.promote(version=fourth)
+    mended = damage(fourth)
+    runtime.read()
+    assert answering(runtime) == 3
+    assert states()[3] == "broken"
+    mended()
+    read_until_retry(runtime)
+    assert answering(runtime) == 4
+
+
+def test_where_nothing_else_loads_what_is_in_memory_answers(three: list[ModelVersion]) -> None:
+    old = process()
+    for version in three:
+        damage(version)
+    new = process()
+    for _ in range(4):
+        old.read()
+        new.read()
+    assert states() == ["broken"] * 3
+    assert answering(old) == 3
+    with pytest.raises(NotReady):
+        new.engine.live("plants")
+    assert said(new) == ["a model: version 3 is broken, none answers"]
+
+
+def test_a_visibility_that_changes_meanwhile_is_that_of_what_stands_in(
+    three: list[ModelVersion],
+) -> None:
+    damage(three[2])
+    runtime = process()
+    for visibility in ("public", "signed-in"):
+        services.change_model(name="plants", changes={"visibility": visibility})
+        runtime.read()
+        loaded = runtime.engine.live("plants")
+        assert (loaded.identity.version, loaded.identity.public) == (2, visibility == "public")
+
+
+def test_a_promotion_ends_it(three: list[ModelVersion]) -> None:
+    damage(three[2])
+    runtime = process()
+    services.promote(version=three[0])
+    runtime.read()
+    assert answering(runtime) == 1
+    assert said(runtime) == []
+
+
+def test_a_version_that_is_asked_for_by_its_number_is_found_broken_and_mended(
+    three: list[ModelVersion],
+) -> None:
+    fourth = tree_version(depth=4)
+    runtime = process()
+    mended = damage(fourth)
+    with pytest.raises(NotReady):
+        runtime.on_demand("plants/versions/4")
+    assert states()[3] == "broken"
+    runtime.read()
+    with pytest.raises(UnknownModel):
+        runtime.on_demand("plants/versions/4")
+    mended()
+    read_until_retry(runtime)
+    assert runtime.on_demand("plants/versions/4").identity.version == 4
+
+
+def test_on_an_empty_folder_nothing_is_broken_and_it_is_served_once_the_disk_is_there(
+    three: list[ModelVersion], settings: Any
+) -> None:
+    mounted, settings.ARTIFACT_DIR = settings.ARTIFACT_DIR, settings.ARTIFACT_DIR.parent / "empty"
+    runtime = process()
+    with pytest.raises(NotReady):
+        runtime.engine.live("plants")
+    assert states() == ["ready"] * 3
+    assert said(runtime) == ["a model: version 3 cannot be loaded, none answers"]
+    settings.ARTIFACT_DIR = mounted
+    read_until_retry(runtime)
+    assert answering(runtime) == 3
+
+
+def test_a_process_whose_own_copy_is_damaged_does_not_break_what_others_find_whole(
+    three: list[ModelVersion],
+) -> None:
+    damage(three[2])
+    runtime = process()
+    assert states()[2] == "broken"
+    ModelVersion.objects.update(state="ready", damage="")  # as a process elsewhere finds
+    read_until_retry(runtime, runtime)
+    assert states()[2] == "ready"
+    assert answering(runtime) == 2
+    assert said(runtime) == ["a model: version 3 cannot be loaded, version 2 answers"]
