@@ -49,6 +49,10 @@ class Follower:
         if thread is not None:
             thread.join(STOP_WITHIN_S)
 
+    def read_now(self) -> None:
+        """Not only when the interval is over; returns at once."""
+        self._asked.set()
+
     def after_next_read(self, then: Callable[[], None]) -> None:
         """Call `then` from the thread, after a read that begins now or later."""
         self.start()

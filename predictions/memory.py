@@ -58,15 +58,22 @@ class Memory:
 
     def sweep(self, *, pinned: Set[int], kept: Set[int]) -> None:
         """Unload what there is no room for, and what nobody has asked for lately."""
-        self._tell(self._shelf.sweep(pinned=pinned, kept=kept))
+        self._unload(self._shelf.sweep(pinned=pinned, kept=kept))
 
     def _make_room(self, more_bytes: int, pinned: Set[int]) -> None:
-        self._tell(self._shelf.make_room(more_bytes, pinned=pinned))
+        self._unload(self._shelf.make_room(more_bytes, pinned=pinned))
 
-    def _tell(self, gone: list[Loaded]) -> None:
-        for loaded in gone:
-            log.info("%s version %d is unloaded", loaded.identity.model, loaded.identity.version)
-            self._unloaded(loaded)
+    def _unload(self, gone: list[Loaded]) -> None:
+        """Requests under way keep theirs until they are answered."""
+        some = bool(gone)
+        while gone:
+            self._forget(gone.pop())
+        if some:
+            versions.give_back()
+
+    def _forget(self, loaded: Loaded) -> None:
+        log.info("%s version %d is unloaded", loaded.identity.model, loaded.identity.version)
+        self._unloaded(loaded)
 
     def _loaded(self, live: LiveVersion, pinned: Set[int]) -> Loaded | None:
         try:
