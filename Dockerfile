@@ -22,6 +22,7 @@ COPY deploy/ready.py deploy/ready.py
 RUN python -m compileall -q .
 ENV PATH=/opt/mlapi/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
     MLAPI_DATA_DIR=/data
 USER mlapi
 VOLUME /data

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from mlapi.cpus import usable_cpus
 from mlapi.limits import LIMIT_VARIABLES, Limits, limits_of
 from mlapi.variables import EnvironmentFault, Variable, whole
 
@@ -30,7 +31,7 @@ VARIABLES = (
     Variable("MLAPI_PORT", "8000", "its port"),
     Variable("MLAPI_WORKERS", "", "web processes; unset: the CPUs this process may use"),
     Variable("MLAPI_DEFAULT_MODEL", "iris", "model behind /predict-async and its siblings"),
-    Variable("MLAPI_VERSIONS_MB", "1024", "files of versions that are no champions, in memory"),
+    Variable("MLAPI_VERSIONS_MB", "1024", "memory of versions in a web process; others on demand"),
     Variable("MLAPI_CACHE_MB", "64", "answers kept by each web process, of models that say so"),
     Variable(
         "MLAPI_BACKGROUND_NICE", "10", "how far worker, beat and dispatch stand back: 0 to 19"
@@ -204,7 +205,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         artifacts_bucket=_bucket(text),
         host=host,
         port=port,
-        workers=whole(text, "MLAPI_WORKERS", low=1, high=512) or len(os.sched_getaffinity(0)),
+        workers=whole(text, "MLAPI_WORKERS", low=1, high=512) or usable_cpus(),
         default_model=text["MLAPI_DEFAULT_MODEL"],
         versions_bytes=whole(text, "MLAPI_VERSIONS_MB", low=0, high=1 << 20) << 20,
         cache_bytes=whole(text, "MLAPI_CACHE_MB", low=0, high=1 << 20) << 20,

