@@ -76,7 +76,7 @@ def _ping(url: str, bound_s: float) -> str | None:
     try:
         with closing(
             Redis.from_url(
-                _redis_py_url(url),
+                redis_py_url(url),
                 socket_timeout=bound_s,
                 socket_connect_timeout=bound_s,
                 retry=once,
@@ -88,7 +88,8 @@ def _ping(url: str, bound_s: float) -> str | None:
     return None
 
 
-def _redis_py_url(url: str) -> str:
+def redis_py_url(url: str) -> str:
+    """Celery's address of the broker in redis-py's spelling."""
     parts = urlsplit(url)
     if parts.scheme != "redis+socket":
         return url

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from jobs.nudging import Nudged
 from jobs.preconditions import broker_fault, database_fault, migration_fault
 from mlapi import health
 from mlapi.auth import authenticate_on_loop, keys
 from mlapi.observability import meter, request_ids
 from mlapi.problems import lane_reply
+from modelregistry.models import REGISTRY
 from predictions.following import Follower
 from predictions.lane.exchange import Collaborators
 from predictions.lane.lane import Lane
@@ -42,6 +44,7 @@ def _fetch(address: str, then: Callable[[Loaded | ServingError], None]) -> None:
     loader.fetch(address, fetched)
 
 
+registry_news = Nudged(REGISTRY, models.follower.read_now)
 metrics_follower = Follower("metrics", health.fold, interval_s=FOLD_INTERVAL_S)
 lane = Lane(
     Collaborators(
@@ -69,11 +72,15 @@ def start() -> None:
     health.broker_follower.start()
     atexit.register(health.fold)
     models.start()
+    registry_news.start()
 
 
 def stop() -> None:
     """No thread outlives the server; the last counts are kept."""
-    followers = (models.follower, keys.follower, health.broker_follower, metrics_follower)
+    followers = (
+        *(models.follower, keys.follower, health.broker_follower, metrics_follower),
+        registry_news,
+    )
     for follower in followers:
         follower.ask_to_stop()
     for follower in followers:

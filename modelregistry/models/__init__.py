@@ -8,12 +8,13 @@ from modelregistry.models.alias import Alias, AliasChange
 from modelregistry.models.live import LiveVersion
 from modelregistry.models.model import RegisteredModel
 from modelregistry.models.names import CHAMPION
-from modelregistry.models.revision import Revision
+from modelregistry.models.revision import REGISTRY, Revision
 from modelregistry.models.schedule import RETRAIN, ScheduledRetraining
 from modelregistry.models.version import ModelVersion
 
 __all__ = [
     "CHAMPION",
+    "REGISTRY",
     "RETRAIN",
     "Alias",
     "AliasChange",
