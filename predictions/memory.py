@@ -4,7 +4,7 @@ One budget for all of them; at the time of a load, too, so that they never grow 
 """
 
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -13,7 +13,7 @@ from modelregistry.formats.runtime import FormatError, Runtime
 from modelregistry.models import LiveVersion, ModelVersion
 from modelregistry.services import report_damage
 from predictions import versions
-from predictions.serving.engine import Loaded
+from predictions.serving.engine import Engine, Loaded
 from predictions.serving.shelf import Shelf
 
 log = logging.getLogger(__name__)
@@ -22,11 +22,11 @@ KEPT_S: Final = 600.0  # a version that was never champion, after it was asked l
 
 
 class Memory:
-    """`unloaded` is told what is gone. One thread at a time."""
+    """What is unloaded is taken back from `engine`. One thread at a time."""
 
-    def __init__(self, budget_bytes: int, *, unloaded: Callable[[Loaded], None]) -> None:
+    def __init__(self, budget_bytes: int, engine: Engine) -> None:
         self._shelf: Shelf[LiveVersion] = Shelf(budget_bytes, idle_s=KEPT_S)
-        self._unloaded = unloaded
+        self._engine = engine
         self._executor = ThreadPoolExecutor(EXECUTOR_THREADS, thread_name_prefix="inference")
         self._sizes: dict[str, int] = {}  # in memory, by the artifact's sha256
         self._reported: set[int] = set()  # damaged ones, until this process finds them whole
@@ -73,7 +73,7 @@ class Memory:
 
     def _forget(self, loaded: Loaded) -> None:
         log.info("%s version %d is unloaded", loaded.identity.model, loaded.identity.version)
-        self._unloaded(loaded)
+        self._engine.take_back(loaded)
 
     def _loaded(self, live: LiveVersion, pinned: Set[int]) -> Loaded | None:
         try:
@@ -93,7 +93,8 @@ class Memory:
             runtime, self._sizes[live.artifact_sha256] = versions.opened(live)
             self._reported.discard(live.version_id)
             log.info("%s version %d is in memory", live.model, live.version)
-        return versions.loaded_over(runtime, live, self._executor)
+        counts = self._engine.counts_of(live.model)
+        return versions.loaded_over(runtime, live, executor=self._executor, counts=counts)
 
     def _opened(self, live: LiveVersion) -> Runtime | None:
         wanted, there = versions.opened_as(live), self._shelf.origins()

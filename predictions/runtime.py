@@ -65,7 +65,7 @@ class ModelRuntime:
         self._reads_until_retry = 0  # 0: none is planned
         self._live: dict[str, LiveVersion] = {}  # what answers by its model's name
         self._kept: dict[str, list[int]] = {}  # versions that were champions, newest first
-        self._memory = Memory(settings.MLAPI.versions_bytes, unloaded=self.engine.take_back)
+        self._memory = Memory(settings.MLAPI.versions_bytes, self.engine)
         self._unloadable: set[int] = set()  # versions, until the next retry
         self._sources: dict[str, tuple[str, Runtime]] = {}  # by the source's sha256
         self._source_lock = threading.Lock()

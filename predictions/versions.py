@@ -15,6 +15,7 @@ from modelregistry.models import Alias, LiveVersion, ModelVersion, RegisteredMod
 from modelregistry.models.serving import Serving
 from modelregistry.services import store
 from predictions.serving.batcher import Policy
+from predictions.serving.counts import Counts
 from predictions.serving.engine import Addressed, Identity, Loaded, warmed
 
 OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
@@ -80,6 +81,7 @@ def identity_of(live: LiveVersion) -> Identity:
         task=live.task,
         public=live.visibility == PUBLIC,
         framework=live.runtime,
+        artifact_sha256=live.artifact_sha256,
         source_sha256=live.source_sha256,
     )
 
@@ -123,15 +125,19 @@ def give_back() -> None:
         _libc.malloc_trim(0)
 
 
-def loaded_over(runtime: Runtime, live: LiveVersion, executor: Executor) -> Loaded:
+def loaded_over(
+    runtime: Runtime, live: LiveVersion, *, executor: Executor, counts: Counts
+) -> Loaded:
     """The version as its row says now, warm, over a model in memory."""
     return warmed(
         identity_of(live),
         runtime,
         example=live.example,
         executor=executor,
+        counts=counts,
         policy=policy_of(live.serving),
         deadline_s=_seconds(live.serving.deadline_ms),
+        cache_ttl_s=live.serving.cache_ttl_s,
     )
 
 
