@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from mlapi.limits import Limits, drain
 from predictions.errors import HeadersTooLarge, Malformed, PredictionError, TooManyRequests, TooSlow
 from predictions.lane.asgi import App, Message, Receive, Send
-from predictions.lane.exchange import Reply
+from predictions.lane.collaborators import Reply
 
 SLOWEST: Final = 1000  # bytes a second
 SWEEPS: Final = 30  # within the time that a sender has

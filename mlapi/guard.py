@@ -8,7 +8,7 @@ from mlapi.observability import REQUESTS, request_ids
 from mlapi.problems import lane_reply
 from predictions.errors import BodyTooLarge, UnsupportedEncoding
 from predictions.lane.asgi import App, Message, Receive, Send, linger
-from predictions.lane.exchange import Reply
+from predictions.lane.collaborators import Reply
 from predictions.protocols.encodings import coding_of
 
 

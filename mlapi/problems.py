@@ -33,7 +33,7 @@ from modelregistry import errors as registry
 from modelregistry import parsers
 from modelregistry.formats.runtime import RowsRefused
 from predictions import errors as request_errors
-from predictions.lane.exchange import Reply
+from predictions.lane.collaborators import Reply
 from predictions.protocols.encodings import ACCEPTED
 from predictions.serving import errors as serving
 

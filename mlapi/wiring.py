@@ -16,7 +16,7 @@ from mlapi.observability import meter, request_ids
 from mlapi.problems import lane_reply
 from modelregistry.models import REGISTRY
 from predictions.following import Follower
-from predictions.lane.exchange import Collaborators
+from predictions.lane.collaborators import Collaborators
 from predictions.lane.lane import Lane
 from predictions.loading import Loader
 from predictions.runtime import models, on_live_connection

@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from predictions.errors import BodyTooLarge
-from predictions.lane.exchange import Reply, Target
+from predictions.lane.collaborators import Reply
+from predictions.lane.exchange import Target
 from predictions.lane.lane import Lane
 from predictions.protocols.json_body import require_json
 from predictions.serializers import (

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from predictions.errors import BodyTooLarge, PredictionError
+from predictions.lane.collaborators import Reply
 from predictions.lane.compressed import unpacked
-from predictions.lane.exchange import Exchange, Reply, Target
+from predictions.lane.exchange import Exchange, Target
 from predictions.lane.lane import Lane
 from predictions.protocols.encodings import coding_of
 

@@ -1,65 +1,33 @@
-"""One request on the data plane, from its body to its answer, and what the lane is given to do it.
+"""One request on the data plane, from its body to its answer.
 
 No scope, future or task: a request is (method, path, headers, body), an answer goes to a callback.
 """
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from time import monotonic, perf_counter
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 
+from predictions.lane.collaborators import Collaborators, Headers, Respond
 from predictions.protocols.json_body import require_json
 from predictions.protocols.rows import RequestRows
 from predictions.protocols.timeouts import seconds_of
 from predictions.serving.batcher import Batcher
-from predictions.serving.cache import Cache, Key, digest_of
+from predictions.serving.cache import Key, digest_of
 from predictions.serving.calls import Answer, Call
 from predictions.serving.counts import Counts
-from predictions.serving.engine import Engine, Loaded
+from predictions.serving.engine import Loaded
 from predictions.serving.errors import DeadlineExceeded, NotLoaded, ServingError, UnknownModel
-
-Headers: TypeAlias = Mapping[bytes, bytes]  # names in lower case
-Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
-Respond: TypeAlias = Callable[[Reply], None]
 
 _JSON = b"application/json"
 LARGE_BODY = 100_000  # bytes; above, a body is read in a thread, one at a time
 readers = ThreadPoolExecutor(1, thread_name_prefix="reading")
-
-
-class Meter(Protocol):
-    """Counts requests. Called on the event loop, so it must be cheap."""
-
-    def begin(self) -> None: ...
-    def end(self, endpoint: str, method: str, *, success: bool, seconds: float) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collaborators:
-    """What the lane does not decide itself.
-
-    `authenticate(header, then)` calls `then(None)`, or `then` with what is wrong with the key, at
-    once or later, on the loop. `fetch(address, then)` has a version loaded: `then` is called on the
-    loop with it, or with what is wrong. `problem(error, request_id)` renders any exception.
-    `request_id(given)` takes the client's own id, or makes one. `body_limit` is in bytes.
-    """
-
-    engine: Engine
-    cache: Cache
-    default_model: str
-    authenticate: Callable[[bytes, Callable[[Exception | None], None]], None]
-    fetch: Callable[[str, Callable[[Loaded | ServingError], None]], None]
-    problem: Callable[[Exception, str], Reply]
-    request_id: Callable[[bytes | None], str]
-    meter: Meter
-    body_limit: int
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):

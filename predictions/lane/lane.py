@@ -1,7 +1,8 @@
 """The data plane: an exact table of routes over one engine. Its collaborators are given to it."""
 
 from predictions.errors import MethodNotAllowed
-from predictions.lane.exchange import Collaborators, Exchange, Headers, Respond, Target
+from predictions.lane.collaborators import Collaborators, Headers, Respond
+from predictions.lane.exchange import Exchange, Target
 from predictions.lane.routes import NativeRoute, native_routes, tutorial_routes
 
 _MODELS, _PREDICT = "/api/v1/models/", "/predict"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from predictions.errors import Unauthenticated
-from predictions.lane.exchange import Collaborators, Reply
+from predictions.lane.collaborators import Collaborators, Reply
 from predictions.lane.lane import Lane
 from predictions.serving.cache import Cache
 from predictions.serving.engine import Addressed, Engine, Identity, Loaded

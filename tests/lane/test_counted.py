@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from predictions.lane.exchange import Reply
+from predictions.lane.collaborators import Reply
 from predictions.serving.batcher import Policy
 from predictions.serving.counts import Counts, Distribution
 from predictions.serving.engine import Addressed

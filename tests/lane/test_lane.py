@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from predictions.lane.exchange import Reply
+from predictions.lane.collaborators import Reply
 from tests.lane.house import House, loaded
 from tests.serving.models import Doubling, Gated, Poisonable, dear
 
