@@ -8,10 +8,11 @@ SLOWEST bytes a second over any such time. Between requests uvicorn's own keep-a
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 from weakref import WeakSet
 
 from uvicorn._types import HTTPScope
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -30,6 +31,10 @@ LAST_LOOK_S: Final = 0.1  # at the end: what has arrived by then may lie unread 
 PROBES: Final = (b"/livez", b"/readyz", b"/metrics")  # answered also when all places are taken
 PLACES_OF_PROBES: Final = 16
 
+# A super() on the path of every request costs as much as all that is done there.
+_data_received = HttpToolsProtocol.data_received
+_on_headers_complete = HttpToolsProtocol.on_headers_complete
+
 swept: WeakSet[ServerState] = WeakSet()  # the servers whose sweep is under way
 
 
@@ -45,14 +50,26 @@ class LimitedHttp(HttpToolsProtocol):
     limits: ClassVar[Limits]
     refusal: ClassVar[Refusal]
 
-    fed = 0  # bytes since the last head was whole, with the piece it ended in
-    _piece = 0
-    _refused: PredictionError | None = None
-    _stopping = False
-    _head: object = None  # that is not whole, and began in an earlier piece
-    _mark: object = None  # what was waited for when the sweep came by
-    _since = 0  # the number of that sweep
-    _fed_then = 0
+    # Beside uvicorn's own attributes: with these its dictionary were too large for CPython's fast
+    # paths.
+    __slots__ = ("_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_since", "_stopping")
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._fed = 0  # bytes since the last head was whole, with the piece it ended in
+        self._piece = 0  # bytes
+        self._refused: PredictionError | None = None
+        self._stopping = drain.under_way
+        self._head: object = None  # that is not whole, and began in an earlier piece
+        self._mark: object = None  # what was waited for when the sweep came by
+        self._since = 0  # the number of that sweep
+        self._fed_then = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -62,23 +79,25 @@ class LimitedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._piece = size = len(data)
-        self.fed += size
-        super().data_received(data)
-        if self.fed > self.limits.head_bytes and self._is_inside_a_head():
+        self._fed += size
+        _data_received(self, data)
+        if self._fed > self.limits.head_bytes and self._is_inside_a_head():
             self._look_at_unfinished_head()
 
     def on_headers_complete(self) -> None:
-        limits, self._refused = self.limits, None
-        if self.fed > limits.head_bytes or len(self.headers) > limits.head_fields:
+        limits = self.limits
+        if self._refused is not None:
+            self._refused = None
+        if self._fed > limits.head_bytes or len(self.headers) > limits.head_fields:
             self._refused = self._head_fault(self._head_bytes())
         if self._refused is None and len(self.tasks) >= limits.in_flight:
             self._refused = self._crowd_fault()
-        self.fed = self._piece  # its rest may be the next head's beginning
+        self._fed = self._piece  # its rest may be the next head's beginning
         if self._refused is None:
-            super().on_headers_complete()
+            _on_headers_complete(self)
         else:
             self._refuse(self._refused)
-        if (drain.under_way or self._stopping) and not _is_over(self.cycle):
+        if self._stopping and not _is_over(self.cycle):
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
@@ -93,8 +112,8 @@ class LimitedHttp(HttpToolsProtocol):
 
     def _look_at_unfinished_head(self) -> None:
         if self._head is not self.scope:  # what came before it in this piece is not its
-            self._head, self.fed = self.scope, self._head_bytes()
-        fault = self._head_fault(self.fed)
+            self._head, self._fed = self.scope, self._head_bytes()
+        fault = self._head_fault(self._fed)
         if fault is not None:
             self._end_with(fault)
 
@@ -133,16 +152,17 @@ class LimitedHttp(HttpToolsProtocol):
 
     def look(self, sweep: int) -> None:
         """The sweep comes by: has it waited long enough?"""
+        self._stopping = self._stopping or drain.under_way
         if not self._waits():
             self._mark, self._since = None, 0
             return
         in_body = not _is_over(self.cycle)
         mark = self.cycle if in_body else self.scope
         if not self._since or mark is not self._mark:
-            self._mark, self._since, self._fed_then = mark, sweep, self.fed
+            self._mark, self._since, self._fed_then = mark, sweep, self._fed
         elif sweep - self._since >= SWEEPS - 2:  # it may have come a little earlier
-            if in_body and self.fed - self._fed_then >= SLOWEST * self.limits.receive_s:
-                self._since, self._fed_then = sweep, self.fed
+            if in_body and self._fed - self._fed_then >= SLOWEST * self.limits.receive_s:
+                self._since, self._fed_then = sweep, self._fed
             else:
                 self._end_with(TooSlow(self.limits.receive_s))
 

@@ -46,11 +46,6 @@ class Limits:
         """Files, with what is around them."""
         return self.upload_bytes + 1_000_000
 
-    @property
-    def held_bytes(self) -> int:
-        """Of the lane's large bodies that are in memory at once."""
-        return 32 * self.json_bytes
-
 
 def limits_of(text: Mapping[str, str]) -> Limits:
     """The variables above as values. Raises EnvironmentFault."""

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from predictions.errors import BodyTooLarge, PredictionError
+from predictions.errors import BodyTooLarge, PredictionError, TooManyRequests
 from predictions.lane.collaborators import Reply
 from predictions.lane.compressed import unpacked
-from predictions.lane.exchange import Exchange, Target
+from predictions.lane.exchange import LARGE_BODY, Exchange, Target
 from predictions.lane.lane import Lane
 from predictions.protocols.encodings import coding_of
 
@@ -19,6 +19,7 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 _WATCH_AFTER_S = 0.02
 _LINGER_S = 2.0  # how long a refused body is read on, so that its sender sees the refusal
 _LINGER_BYTES = 64_000_000
+_LARGEST_AT_ONCE = 32  # bodies of the largest size in memory, or more smaller ones
 
 
 class ClientGone(Exception):
@@ -44,12 +45,28 @@ class Mailbox:
         return self._waiter
 
 
+class Room:
+    """Bytes left for bodies that come in pieces or are large, of all requests together."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def take(self, size: int) -> None:
+        """Raises TooManyRequests."""
+        if size > self.left:
+            raise TooManyRequests("As many large bodies as may be are being read.")
+        self.left -= size
+
+
 class LaneDoor:
     """Requests for the lane's paths go to the lane, all others to `app`."""
 
     def __init__(self, lane: Lane, app: App) -> None:
         self._lane = lane
         self._app = app
+        self._room = Room(_LARGEST_AT_ONCE * lane.body_limit)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         target = self._lane.target(scope["path"]) if scope["type"] == "http" else None
@@ -62,7 +79,7 @@ class LaneDoor:
         headers = dict(scope["headers"])
         mailbox = Mailbox()
         try:
-            body = await read_body(receive, headers, self._lane.body_limit)
+            body = await read_body(receive, headers, self._lane.body_limit, self._room)
             if b"content-encoding" in headers and (coding := coding_of(scope["headers"])):
                 body = await unpacked(body, coding, self._lane.body_limit)
         except ClientGone:
@@ -70,9 +87,14 @@ class LaneDoor:
         except PredictionError as fault:
             self._lane.refuse(target, scope["method"], headers, fault, mailbox.put)
         else:
-            exchange = self._lane.handle(target, scope["method"], headers, body, mailbox.put)
-            if mailbox.reply is None:
-                await _wait(exchange, mailbox, receive)
+            large = len(body) if len(body) > LARGE_BODY else 0
+            self._room.left -= large
+            try:
+                exchange = self._lane.handle(target, scope["method"], headers, body, mailbox.put)
+                if mailbox.reply is None:
+                    await _wait(exchange, mailbox, receive)
+            finally:
+                self._room.left += large
         if mailbox.reply is not None:
             await _send(mailbox.reply, send)
 
@@ -114,8 +136,11 @@ async def _arrival_or_disconnect(arrival: asyncio.Future[None], receive: Receive
             task.cancel()
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """The whole body, its bytes counted as they come. Raises BodyTooLarge or ClientGone."""
+async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, room: Room) -> bytes:
+    """The whole body, its bytes counted as they come.
+
+    Raises BodyTooLarge, TooManyRequests or ClientGone.
+    """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
         if b"expect" not in headers:  # a client that asks first has sent nothing yet
@@ -126,24 +151,28 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -
         body: bytes = message.get("body", b"")
         if len(body) <= limit:
             return body
-    return await _read_on(message, receive, limit)
+    return await _read_on(message, receive, limit, room)
 
 
-async def _read_on(message: Message, receive: Receive, limit: int) -> bytes:
+async def _read_on(message: Message, receive: Receive, limit: int, room: Room) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while True:
-        if message["type"] != "http.request":
-            raise ClientGone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            if message.get("more_body"):
-                await linger(receive)
-            raise BodyTooLarge(limit)
-        if not message.get("more_body"):
-            return b"".join(parts)
-        message = await receive()
+    try:
+        while True:
+            if message["type"] != "http.request":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            room.take(len(parts[-1]))
+            size += len(parts[-1])
+            if size > limit:
+                if message.get("more_body"):
+                    await linger(receive)
+                raise BodyTooLarge(limit)
+            if not message.get("more_body"):
+                return b"".join(parts)
+            message = await receive()
+    finally:
+        room.left += size
 
 
 async def linger(receive: Receive) -> None:

@@ -24,11 +24,19 @@ class Client:
     async def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    async def through(self, house: House, *, path: str = "/predict-async", **headers: str) -> None:
+    async def through(
+        self,
+        house: House,
+        *,
+        path: str = "/predict-async",
+        door: LaneDoor | None = None,
+        **headers: str,
+    ) -> None:
         raw = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
         scope = {"type": "http", "method": "POST", "path": path, "headers": raw}
         async with asyncio.timeout(30):
-            await LaneDoor(house.lane, elsewhere)(scope, self.incoming.get, self.send)
+            door = door or LaneDoor(house.lane, elsewhere)
+            await door(scope, self.incoming.get, self.send)
 
     @property
     def answer(self) -> tuple[int, dict[str, object]]:
@@ -79,6 +87,30 @@ async def test_a_body_of_exactly_the_limit_passes() -> None:
     client = Client(piece(BODY + b" " * (1000 - len(BODY))))
     await client.through(House(loaded(Doubling())))
     assert client.answer[0] == 200
+
+
+async def test_large_bodies_on_their_way_share_a_bounded_room() -> None:
+    house = House(loaded(Doubling()))
+    door = LaneDoor(house.lane, elsewhere)
+    waiting = [Client(piece(b" " * 900, more=True)) for _ in range(40)]
+    tasks = [asyncio.ensure_future(client.through(house, door=door)) for client in waiting]
+    refused = [client for client in waiting if await _told(client)]
+    assert {client.answer[1]["error"] for client in refused} == {"TooManyRequests"}
+    assert len(refused) == 40 - 32_000 // 900
+
+    for client in waiting:
+        client.incoming.put_nowait(GONE)
+    await asyncio.gather(*tasks)
+    late = Client(piece(BODY[:5], more=True), piece(BODY[5:]))
+    await late.through(house, door=door)
+    assert late.answer[0] == 200
+
+
+async def _told(client: Client) -> bool:
+    """After turns enough for whoever need not wait."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return bool(client.sent)
 
 
 async def test_a_client_that_leaves_inside_its_body_gets_and_costs_nothing() -> None:
