@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from mlapi import landing
+from modelregistry.models import LiveVersion, RegisteredModel
 from predictions.runtime import models
 from predictions.serving.engine import Engine, Identity, Loaded
 from tests.serving.models import CHEAP, Doubling
@@ -21,6 +22,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """The process's engine for one test, with nothing live in it."""
     empty = Engine()
     monkeypatch.setattr(models, "engine", empty)
+    monkeypatch.setattr(models, "_live", {})
     return empty
 
 
@@ -37,6 +39,21 @@ def serve(engine: Engine, name: str, *, public: bool = True) -> None:
     )
     live = Loaded(identity, Doubling(), example=(1.5, 2.0), cost=CHEAP, executor=EXECUTOR)
     engine.swap(live)
+    models._live[name] = LiveVersion(
+        model=name,
+        task="regression",
+        visibility="public" if public else "signed-in",
+        version=3,
+        version_id=1,
+        runtime="onnx",
+        artifact_sha256="",
+        source_sha256=None,
+        signature=Doubling.signature,
+        classes=None,
+        example=(1.5, 2.0),
+        size_bytes=1,
+        serving=RegisteredModel().serving,
+    )
 
 
 @pytest.fixture
