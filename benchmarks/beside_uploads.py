@@ -25,7 +25,7 @@ from statistics import median
 import httpx
 
 from benchmarks import wrk
-from benchmarks.run import cores
+from benchmarks.cases import cores
 from mlapi.env import read_environment
 from modelregistry.errors import RefusedFile
 from modelregistry.intake.recognise import check_start
@@ -96,7 +96,7 @@ def load(stack: Stack, folder: Path, lua: str, *, connections: int = CONNECTIONS
     path = folder / "load.lua"
     path.write_text(lua)
     url = stack.base_url + PREDICT
-    return wrk.run(url, path, connections=connections, seconds=SECONDS, cpu=cores()[-1])
+    return wrk.run(url, path, connections=connections, seconds=SECONDS, cpus={cores()[-1]})
 
 
 def show(name: str, runs: Sequence[wrk.Run], alone: Sequence[wrk.Run]) -> None:

@@ -1,4 +1,4 @@
-"""What a race gave: medians over its rounds, as a table and as a JSON file."""
+"""What a run gave: medians over its rounds, as tables and as a JSON file."""
 
 import json
 import platform
@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
+from benchmarks.cases import Case
+from benchmarks.sides import HELLO, LANE, TUTORIAL
 from benchmarks.wrk import Run
 
-HELLO, TUTORIAL = "hello-world", "tutorial app"
-LANE, PROMISED_LANE_RATIO = "/predict-async", 2.5
+PROMISED_LANE_RATIO = 2.5
 EXPECTED_HELLO_RATIO = (4.0, 9.0)  # about six times the tutorial app, if the set-up is right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run, and the processor time the server's process spent in it for each request."""
+    """One run, and the processor time the server's processes spent in it for each request."""
 
     run: Run
     cpu_us_per_request: float
@@ -35,6 +34,10 @@ class Result:
     """
 
     side: str
+    model: str
+    rows: int  # a request
+    layout: str
+    connections: int
     requests_per_s: float
     p50_ms: float
     p99_ms: float
@@ -43,10 +46,14 @@ class Result:
     rounds: tuple[Measured, ...]
 
 
-def result(side: str, rounds: Sequence[Measured]) -> Result:
+def result(case: Case, rounds: Sequence[Measured]) -> Result:
     runs = [measured.run for measured in rounds]
     return Result(
-        side=side,
+        side=case.side.name,
+        model=case.side.model,
+        rows=case.side.rows,
+        layout=case.layout.name,
+        connections=case.connections,
         requests_per_s=median(run.requests_per_s for run in runs),
         p50_ms=median(run.p50_ms for run in runs),
         p99_ms=median(run.p99_ms for run in runs),
@@ -56,37 +63,32 @@ def result(side: str, rounds: Sequence[Measured]) -> Result:
     )
 
 
-def ratio(side: Result, to: Result) -> float:
-    """How many times the requests/s: the median over pairs of runs that stood side by side."""
+def pick(results: Sequence[Result], **fields: object) -> Result:
+    """The one result with these values. Raises ValueError where there are more or none."""
+    found = [r for r in results if all(getattr(r, name) == v for name, v in fields.items())]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} results with {fields}")
+    return found[0]
+
+
+def ratio(side: Result, to: Result, figure: str = "requests_per_s") -> float:
+    """How many times that figure: the median over pairs of runs that stood side by side."""
     pairs = zip(side.rounds, to.rounds, strict=True)
-    return median(a.run.requests_per_s / b.run.requests_per_s for a, b in pairs)
+    read = attrgetter(figure)
+    return float(median(read(a.run) / read(b.run) for a, b in pairs))
 
 
-def table(results: Sequence[Result]) -> Table:
-    by_side = {r.side: r for r in results}
-    shown = Table(box=SIMPLE_HEAD)
-    shown.add_column("side", no_wrap=True)
-    for column in ("requests/s", "p50 ms", "p99 ms", "CPU us", "x tutorial", "x hello", "failed"):
-        shown.add_column(column, justify="right", no_wrap=True)
-    for r in results:
-        shown.add_row(
-            r.side,
-            f"{r.requests_per_s:,.0f}",
-            f"{r.p50_ms:.2f}",
-            f"{r.p99_ms:.2f}",
-            f"{r.cpu_us_per_request:,.1f}",
-            f"{ratio(r, by_side[TUTORIAL]):.2f}",
-            f"{ratio(r, by_side[HELLO]):.2f}",
-            f"{r.failed:,}",
-        )
-    return shown
+def times_cpu(side: Result, to: Result) -> float:
+    """How many times the processor time a request, paired in the same way."""
+    pairs = zip(side.rounds, to.rounds, strict=True)
+    return median(a.cpu_us_per_request / b.cpu_us_per_request for a, b in pairs)
 
 
-def doubts(results: Sequence[Result]) -> list[str]:
+def doubts(race: Sequence[Result]) -> list[str]:
     """Why these figures should not be believed; empty where nothing speaks against them."""
-    by_side = {r.side: r for r in results}
+    by_side = {r.side: r for r in race}
     times, (low, high) = ratio(by_side[HELLO], by_side[TUTORIAL]), EXPECTED_HELLO_RATIO
-    found = [f"{r.side}: {r.failed:,} requests failed." for r in results if r.failed]
+    found = failures(race)
     if not low <= times <= high:
         found.append(
             f"hello-world is {times:.1f} times the tutorial app, not about 6: something else "
@@ -99,7 +101,20 @@ def doubts(results: Sequence[Result]) -> list[str]:
     return found
 
 
-def save(folder: Path, options: Mapping[str, int], results: Sequence[Result]) -> Path:
+def failures(results: Sequence[Result]) -> list[str]:
+    return [
+        f"{r.side} ({r.model}, {r.layout}, {r.connections}): {r.failed:,} requests failed."
+        for r in results
+        if r.failed
+    ]
+
+
+def save(
+    folder: Path,
+    options: Mapping[str, object],
+    parts: Mapping[str, Sequence[object]],
+    verdicts: Sequence[str],
+) -> Path:
     """Write everything into a new file of `folder`, named after the time."""
     folder.mkdir(exist_ok=True)
     now = datetime.now().astimezone()
@@ -109,9 +124,10 @@ def save(folder: Path, options: Mapping[str, int], results: Sequence[Result]) ->
         "machine": {"cpu": cpu_name(), "python": platform.python_version()},
         "versions": {name: version(name) for name in ("uvicorn", "uvloop", "onnxruntime")},
         "options": dict(options),
-        "results": [asdict(r) for r in results],
+        **parts,
+        "promises": list(verdicts),
     }
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    path.write_text(json.dumps(record, indent=2, default=asdict) + "\n")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Servers of the race: uvicorn processes on free ports of the loopback, pinned to one core."""
+"""Servers of the race: processes on free ports of the loopback, each held to some processors."""
 
 import contextlib
 import os
@@ -7,16 +7,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 
+from mlapi.child import Process
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-TUTORIAL_PYTHON = HERE / ".venv" / "bin" / "python"
+BENCH_PYTHON = HERE / ".venv" / "bin" / "python"  # has what the service needs not
 READY_S = 60.0
+JSON = {"Content-Type": "application/json"}
 
 
 class NotServing(Exception):
@@ -25,57 +29,83 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One ASGI application under uvicorn: uvloop, one worker, no access log."""
+    """What to start, and where it answers."""
 
-    name: str
-    application: str
-    probe_path: str
-    probe_body: bytes
-    python: Path = Path(sys.executable)
-    folder: Path = ROOT
-    http: str = "httptools"
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def argv(self, port: int, cpu: int) -> list[str]:
-        pinned = ["taskset", "-c", str(cpu), str(self.python), "-m", "uvicorn", self.application]
-        quiet = ["--no-access-log", "--log-level", "warning"]
-        return [
-            *pinned, "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-            "--loop", "uvloop", "--http", self.http, *quiet,
-        ]  # fmt: skip
+    process: Process
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers."""
+    """A server that answers; its figures are those of all its processes."""
 
     url: str
     process: psutil.Process
 
     def cpu_s(self) -> float:
-        """Processor time it has used."""
-        used = self.process.cpu_times()
-        return used.user + used.system
+        """Processor time they have used."""
+        used = [process.cpu_times() for process in self._tree()]
+        return sum(times.user + times.system for times in used)
+
+    def memory_mb(self) -> float:
+        """What they hold and share with no other process."""
+        return sum(process.memory_full_info().uss for process in self._tree()) / 1e6
+
+    def processes(self) -> int:
+        return len(self._tree())
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+
+def asgi(
+    name: str,
+    application: str,
+    *,
+    probe: tuple[str, bytes],
+    python: Path = Path(sys.executable),
+    folder: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> Server:
+    """An application under uvicorn: httptools, uvloop, one worker, no access log."""
+    port = free_port()
+    url, (path, body) = f"http://127.0.0.1:{port}", probe
+    argv = (
+        str(python), "-m", "uvicorn", application, "--app-dir", str(folder),
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+    )  # fmt: skip
+    env = {**os.environ, **(environment or {})}
+    ready = partial(answers, url + path, body, JSON)
+    return Server(process=Process(name=name, argv=argv, env=env, ready=ready), url=url)
 
 
 @contextlib.contextmanager
-def serving(server: Server, *, cpu: int, log: Path) -> Iterator[Running]:
-    """Run `server` until the block ends; given once its probe is answered by a 2xx."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
+def serving(server: Server, *, cpus: Collection[int], log: Path) -> Iterator[Running]:
+    """Run `server` on `cpus` until the block ends; given once it is ready."""
+    with started(server.process, cpus=cpus, log=log) as process:
+        yield Running(server.url, psutil.Process(process.pid))
+
+
+@contextlib.contextmanager
+def started(
+    process: Process, *, cpus: Collection[int], log: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            server.argv(port, cpu),
-            cwd=server.folder,
-            env={**os.environ, **server.environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        popen = subprocess.Popen(
+            [*held_to(cpus), *process.argv], cwd=ROOT, env=process.env, pass_fds=process.pass_fds,
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     try:
-        _await_ready(process, server, url, log)
-        yield Running(url, psutil.Process(process.pid))
+        _await_ready(popen, process, log)
+        yield popen
     finally:
-        _stop(process)
+        _stop(popen)
+
+
+def held_to(cpus: Collection[int]) -> tuple[str, ...]:
+    """Words before a command that hold it to these processors."""
+    return "taskset", "-c", ",".join(map(str, sorted(cpus)))
 
 
 def free_port() -> int:
@@ -85,30 +115,40 @@ def free_port() -> int:
         return port
 
 
-def _await_ready(process: subprocess.Popen[bytes], server: Server, url: str, log: Path) -> None:
+def _await_ready(popen: "subprocess.Popen[bytes]", process: Process, log: Path) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise NotServing(f"{server.name} ended: {log.read_text()[-2000:]}")
-        with contextlib.suppress(OSError):  # not listening yet, or not yet a 200
-            post(url + server.probe_path, server.probe_body)
+        if popen.poll() is not None:
+            raise NotServing(f"{process.name} ended: {log.read_text()[-2000:]}")
+        if process.ready is None or process.ready():
             return
         time.sleep(0.05)
-    raise NotServing(f"{server.name} is not ready after {READY_S:.0f} s: {log.read_text()[-2000:]}")
+    raise NotServing(
+        f"{process.name} is not ready after {READY_S:.0f} s: {log.read_text()[-2000:]}"
+    )
 
 
-def post(url: str, body: bytes) -> bytes:
+def answers(url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether a POST is answered by a 2xx."""
+    try:
+        post(url, body, headers)
+    except OSError:  # not listening yet, or not yet a 200
+        return False
+    return True
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> bytes:
     """The answer's body. Raises OSError (HTTPError included) for anything but a 2xx."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(url, body, {**headers}, method=method)
     with urllib.request.urlopen(request, timeout=10) as answer:
         answered: bytes = answer.read()
         return answered
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+def _stop(popen: "subprocess.Popen[bytes]") -> None:
+    popen.terminate()
     try:
-        process.wait(10)
+        popen.wait(10)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        popen.kill()
+        popen.wait()

@@ -1,95 +1,124 @@
 """Who takes part: hello-world, the tutorial app, mlapi's routes; all are sent the same rows."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.iris import Iris
-from benchmarks.servers import HERE, TUTORIAL_PYTHON, Server, post
+from benchmarks.models import Model
+from benchmarks.product import native_path, rows_body
+from benchmarks.servers import JSON, post
 from predictions.measure.bodies import Row, encode_in_turn, one_row
 
-CHECKED_ROWS = 200
+HELLO, TUTORIAL, LANE = "hello-world", "tutorial app", "/predict-async"
+BATCHED, NATIVE, DRF = "/predict-batched", "native predict", "/predict-sync (DRF)"
+PRODUCT = "mlapi"
+CHECKED = 200
 
 
 class WrongAnswer(Exception):
-    """A side does not answer what the forest answers: measuring it would be pointless."""
+    """A side does not answer what the model answers: measuring it would be pointless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """`label` finds the predicted label in an answer; None where a side predicts nothing."""
+    """`label` finds the first row's label in an answer; None where a side predicts nothing.
+
+    `rows` is how many a request carries, `labels` those of the first row of each body.
+    """
 
     name: str
-    server: Server
+    server: str
+    model: str
+    rows: int = 1
     path: str
     bodies: tuple[bytes, ...]
+    labels: Sequence[int]
     label: Callable[[object], object] | None
+    headers: Mapping[str, str]
 
-    def check(self, base_url: str, labels: Sequence[int]) -> None:
+    def check(self, base_url: str) -> None:
         """Every answer is a 200 and, from those who predict, right. Raises WrongAnswer."""
-        for body, expected in list(zip(self.bodies, labels, strict=True))[:CHECKED_ROWS]:
+        for body, expected in list(zip(self.bodies, self.labels, strict=True))[:CHECKED]:
             try:
-                answer = json.loads(post(base_url + self.path, body))
+                answer = json.loads(post(base_url + self.path, body, self.headers))
             except OSError as error:
                 raise WrongAnswer(f"{self.name} answers {body!r} with {error}") from error
             if self.label is not None and self.label(answer) != expected:
                 raise WrongAnswer(f"{self.name} answers {body!r} with {answer}, not {expected}")
 
 
-def sides(model: Iris, folder: Path) -> tuple[Side, ...]:
-    """All sides; `folder` holds the tutorial app's model and mlapi's data."""
-    one = encode_in_turn(model.rows, 1, one_row)
-    native = encode_in_turn(model.rows, 1, rows_body)
-    hello, tutorial, mlapi = servers(folder, one[0])
+def tutorial_server(model: Model) -> str:
+    return f"{TUTORIAL} {model.name}"
+
+
+def race_sides(model: Model, headers: Mapping[str, str]) -> tuple[Side, ...]:
+    """All who can answer one row of the default model."""
     return (
-        Side(name="hello-world", server=hello, path="/", bodies=one, label=None),
-        Side(name="tutorial app", server=tutorial, path="/predict", bodies=one, label=prediction),
-        Side(name="/predict-async", server=mlapi, path="/predict-async", bodies=one,
-             label=prediction),
-        Side(name="/predict-batched", server=mlapi, path="/predict-batched", bodies=one,
-             label=prediction),
-        Side(name="native predict", server=mlapi, path="/api/v1/models/iris/predict",
-             bodies=native, label=first_prediction),
-    )  # fmt: skip
-
-
-def servers(folder: Path, body: bytes) -> tuple[Server, Server, Server]:
-    hello = Server(
-        name="hello", application="benchmarks.hello:application", probe_path="/", probe_body=body
+        hello(model),
+        tutorial(model),
+        of_default_model(model, LANE, LANE, headers),
+        of_default_model(model, BATCHED, BATCHED, headers),
+        native(model, headers),
+        of_default_model(model, DRF, "/predict-sync", headers),
     )
-    tutorial = Server(
-        name="tutorial",
-        application="tutorial_app:app",
-        probe_path="/predict",
-        probe_body=body,
-        python=TUTORIAL_PYTHON,
-        folder=HERE,
-        environment={"BENCH_MODEL": str(folder / "iris.onnx")},
+
+
+def hello(model: Model) -> Side:
+    return _one_row(model, name=HELLO, server=HELLO, path="/", label=None, headers=JSON)
+
+
+def tutorial(model: Model) -> Side:
+    server = tutorial_server(model)
+    return _one_row(
+        model, name=TUTORIAL, server=server, path="/predict", label=prediction, headers=JSON
     )
-    mlapi = Server(
-        name="mlapi",
-        application="mlapi.asgi:application",
-        http="mlapi.asgi:Http",
-        probe_path="/predict-async",
-        probe_body=body,
-        environment=mlapi_environment(folder),
+
+
+def of_default_model(model: Model, name: str, path: str, headers: Mapping[str, str]) -> Side:
+    return _one_row(model, name=name, server=PRODUCT, path=path, label=prediction, headers=headers)
+
+
+def native(model: Model, headers: Mapping[str, str], *, rows: int = 1) -> Side:
+    """The route that every model has, with `rows` rows a request."""
+    sent = in_turn(model, rows)
+    return Side(
+        name=NATIVE,
+        server=PRODUCT,
+        model=model.name,
+        rows=rows,
+        path=native_path(model),
+        bodies=encode_in_turn(sent, rows, rows_body),
+        labels=model.labels[: len(sent) : rows],
+        label=first_prediction,
+        headers=headers,
     )
-    return hello, tutorial, mlapi
 
 
-def mlapi_environment(folder: Path) -> dict[str, str]:
-    """The embedded default on a data folder of its own, metrics shared as in production."""
-    return {
-        "DATABASE_URL": "",
-        "REDIS_URL": "",
-        "MLAPI_DATA_DIR": str(folder / "data"),
-        "PROMETHEUS_MULTIPROC_DIR": str(folder / "prometheus"),
-    }
+def in_turn(model: Model, rows: int = 1) -> list[Row]:
+    """What is sent in turn in requests of `rows` rows."""
+    return model.rows[: model.singles * rows]
 
 
-def rows_body(rows: Sequence[Row]) -> object:
-    return {"rows": rows}
+def _one_row(
+    model: Model,
+    *,
+    name: str,
+    server: str,
+    path: str,
+    label: Callable[[object], object] | None,
+    headers: Mapping[str, str],
+) -> Side:
+    sent = in_turn(model)
+    return Side(
+        name=name,
+        server=server,
+        model=model.name,
+        path=path,
+        bodies=encode_in_turn(sent, 1, one_row),
+        labels=model.labels[: len(sent)],
+        label=label,
+        headers=headers,
+    )
 
 
 def prediction(answer: object) -> object:

@@ -4,9 +4,11 @@ import re
 import shutil
 import string
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.servers import JSON, held_to
 
 MISSING = "wrk is not installed; on Debian and Ubuntu: apt-get install wrk"
 MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
@@ -18,7 +20,7 @@ local bodies = {{
 }}
 local requests, turn = {{}}, 0
 init = function(args)
-  local headers = {{["Content-Type"] = "application/json"}}
+  local headers = {{{headers}}}
   for i, body in ipairs(bodies) do
     requests[i] = wrk.format("POST", nil, headers, body)
   end
@@ -41,15 +43,16 @@ class Run:
     failed: int
 
 
-def script(bodies: Sequence[bytes]) -> str:
+def script(bodies: Sequence[bytes], headers: Mapping[str, str] = JSON) -> str:
     """A Lua script that posts `bodies` in turn. They are JSON without control characters."""
     quoted = ",\n".join(f"[==[{body.decode()}]==]" for body in bodies)
-    return SCRIPT.format(bodies=quoted)
+    table = ", ".join(f"[ [==[{name}]==] ] = [==[{value}]==]" for name, value in headers.items())
+    return SCRIPT.format(bodies=quoted, headers=table)
 
 
-def run(url: str, lua: Path, *, connections: int, seconds: int, cpu: int) -> Run:
-    """Load `url` from one wrk thread on `cpu`."""
-    argv = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+def run(url: str, lua: Path, *, connections: int, seconds: int, cpus: Collection[int]) -> Run:
+    """Load `url` from one wrk thread on `cpus`."""
+    argv = [*held_to(cpus), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     done = subprocess.run(
         [*argv, "--latency", "-s", str(lua), url],
         capture_output=True, text=True, check=True, timeout=seconds + 30,

@@ -51,6 +51,8 @@ class Server:
                 request.transport.write(b"this is not HTTP\r\n\r\n")
             case "/mixed":  # every fifth request each: 200, 422, 503, 201, closed
                 return await self.in_turn(request)
+            case "/full":
+                return web.json_response({}, status=503, headers={"Retry-After": "1"})
             case path if path.startswith("/status/"):
                 return web.json_response({}, status=int(path.rpartition("/")[2]))
         return web.json_response({"prediction": 0})
