@@ -20,7 +20,7 @@ from predictions.measure.bodies import encode_in_turn
 OWN = ("MLAPI_", "DJANGO_", "PROMETHEUS_", "DATABASE_URL", "REDIS_URL")
 EXAMPLE = "iris"  # register_examples makes it
 ADMIN = "bench"
-ANSWERS_IN_A_ROW = 20  # of new connections: from every worker
+ANSWERS_IN_A_ROW = 20  # on new connections, which workers share
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Installation:
         return {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
 
     def answers(self, url: str) -> bool:
-        """Whether all workers have all models."""
+        """Whether all models answer, whoever is asked."""
         bodies = [(m, encode_in_turn(m.rows[:1], 1, rows_body)[0]) for m in self.models]
         return all(
             answers(url + native_path(model), body, self.headers)

@@ -73,11 +73,16 @@ def show(console: Console, options: Options, figures: Figures) -> int:
     if figures.grid:
         console.print(f"Drawn: {draw(path).relative_to(ROOT)}", style="dim")
     failed = failures([*figures.race, *figures.grid, *figures.scaling])
-    for doubt in dict.fromkeys([*(doubts(figures.race) if figures.race else ()), *failed]):
+    for doubt in [*failed, *doubted(figures)]:
         console.print(doubt, style="red")
     for verdict in verdicts:
         console.print(verdict, style="bold red" if "MISSED" in verdict else "green")
     return 1 if failed else 0
+
+
+def doubted(figures: Figures) -> list[str]:
+    of_race = doubts(figures.race) if figures.race else []
+    return [*of_race, *(figures.overload.doubts() if figures.overload else ())]
 
 
 def promised(figures: Figures) -> list[promises.Verdict]:

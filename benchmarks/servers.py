@@ -19,7 +19,7 @@ from mlapi.child import Process
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BENCH_PYTHON = HERE / ".venv" / "bin" / "python"  # has what the service needs not
-READY_S = 60.0
+READY_S = 120.0
 JSON = {"Content-Type": "application/json"}
 
 

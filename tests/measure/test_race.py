@@ -14,7 +14,7 @@ from benchmarks.models import IN_TURN, MANY, Model, medium, small
 from benchmarks.overload import Offered, Overload
 from benchmarks.parts import Options, measure_parts
 from benchmarks.promises import of_overload, of_race, of_scaling
-from benchmarks.results import Measured, doubts, pick, ratio, result, times_cpu
+from benchmarks.results import Measured, doubts, failures, pick, ratio, result, times_cpu
 from benchmarks.run import draw, main
 from benchmarks.servers import ROOT, Running
 from benchmarks.sides import hello, native, of_default_model, tutorial
@@ -161,7 +161,7 @@ def test_unlikely_figures_are_doubted(hello, lane, failed, reasons):
         results_of("tutorial app", run(10, failed=failed)),
         results_of("/predict-async", run(lane)),
     ]
-    assert len(doubts(results)) == reasons
+    assert len([*failures(results), *doubts(results)]) == reasons
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,13 @@ def test_overload_is_held_to_what_was_promised(over, grown_mb, met):
     figures = {"capacity_per_s": 100, "grown_mb": grown_mb, "processes": 2}
     measured = Overload(at=(stretch(),), over=(stretch(**over),), **figures)
     assert [verdict.met for verdict in of_overload(measured)] == met
+
+
+def test_a_load_tool_that_was_late_itself_is_doubted():
+    figures = {"capacity_per_s": 100, "grown_mb": 0, "processes": 2}
+    in_time = Overload(at=(stretch(late_p99_ms=9),), over=(stretch(),), **figures)
+    late = Overload(at=(stretch(),), over=(stretch(late_p99_ms=11),), **figures)
+    assert (len(in_time.doubts()), len(late.doubts())) == (0, 1)
 
 
 def test_processor_time_and_memory_are_those_of_all_processes():
