@@ -14,7 +14,13 @@ from benchmarks.results import Measured, Result, result
 from benchmarks.servers import BENCH_PYTHON, HERE, Running, Server, asgi, serving
 from benchmarks.sides import HELLO, PRODUCT, Side, hello, native, tutorial, tutorial_server
 
-PARTS = ("race", "grid", "scaling", "overload")
+SIZES = {  # of the models that each part needs
+    "race": ("small",),
+    "grid": ("small", "medium", "large"),
+    "scaling": ("small", "large"),
+    "overload": ("large",),
+}
+PARTS = tuple(SIZES)
 WARM_UP_S, WARM_UPS = 1, 5
 Say = Callable[[str], None]
 
@@ -60,7 +66,8 @@ class Figures:
 def measure_parts(options: Options, folder: Path, say: Say) -> Figures:
     """Set everything up, check every side's answers, measure, tear everything down."""
     say("training the models, preparing mlapi's data")
-    models = {size: make() for size, make in MODELS.items()}
+    sizes = {size for part in options.only for size in SIZES[part]}
+    models = {size: make() for size, make in MODELS.items() if size in sizes}
     for model in models.values():
         (folder / f"{model.name}.onnx").write_bytes(model.onnx)
     installation = install(folder / "data", list(models.values()))
