@@ -1,10 +1,10 @@
-# Six everyday words: install, run, test, check, bench, format; beside them flower. Plain `make`
-# lists them.
+# Six everyday words: install, run, test, check, bench, format; beside them flower, soak, chaos.
+# Plain `make` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench format flower lock
+.PHONY: help install run test check bench format flower soak chaos lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -64,6 +64,12 @@ bench: $(VENV)/run.stamp benchmarks/.venv/stamp  ## measure the lane beside hell
 
 flower: $(VENV)/run.stamp  ## watch workers and tasks in Flower, beside a running `make run`
 	@exec $(BIN)/python manage.py flower $(ARGS)
+
+soak: $(VENV)/dev.stamp  ## twenty minutes of all sorts of requests: does memory grow? ARGS="--minutes 5"
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+chaos: $(VENV)/dev.stamp  ## callers hang up and versions are promoted under load: is any answer wrong?
+	@$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 lock: $(BIN)/uv  ## resolve requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-header --python-version 3.11.7 -q --upgrade -o requirements/run.txt
