@@ -251,6 +251,7 @@ class Exchange:
             self._late.cancel()
         if self._reading is not None:
             self._reading.cancel()
+            self._reading = None  # which knows this request, and thousands of rows
 
     def _count(self, *, success: bool) -> None:
         seconds = perf_counter() - self.started

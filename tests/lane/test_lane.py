@@ -1,11 +1,13 @@
 """The data plane without any server: who may ask, what is answered, what is counted."""
 
 import asyncio
+import gc
 import time
 
 import pytest
 
 from predictions.lane.collaborators import Reply
+from predictions.lane.exchange import LARGE_BODY, Exchange
 from tests.lane.house import House, loaded
 from tests.serving.models import Doubling, Gated, Poisonable, dear
 
@@ -160,3 +162,22 @@ async def test_a_timeout_that_is_no_time_is_refused(given: str) -> None:
 )
 def test_the_route_table_is_exact(path: str, known: bool) -> None:
     assert (House().lane.target(path) is not None) is known
+
+
+async def test_a_large_request_that_was_answered_leaves_nothing_for_the_collector() -> None:
+    house = House(loaded(Doubling()))
+    gc.collect()
+    gc.disable()
+    try:
+        body = {"rows": [[1, 2]] * (LARGE_BODY // 8)}
+        status, answer = await house.ask(body, path="/api/v1/models/m/predict")
+        assert (status, len(answer["predictions"])) == (200, LARGE_BODY // 8)
+        async with asyncio.timeout(30):
+            while exchanges():  # the reading thread may hold it for a moment
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()
+
+
+def exchanges() -> int:
+    return sum(isinstance(each, Exchange) for each in gc.get_objects())
