@@ -15,6 +15,7 @@ from benchmarks.sides import (
     tutorial,
 )
 
+SIZES = ("small", "medium", "large")  # of the grid's models
 RACING = 64  # connections in race and scaling
 Headers = Mapping[str, str]
 Models = Mapping[str, Model]  # by size
@@ -71,11 +72,12 @@ def race(models: Models, headers: Headers) -> list[Case]:
 
 def grid(models: Models, headers: Headers, connections: Sequence[int]) -> list[Case]:
     """The native route with each model in both layouts; the others beside it on one core."""
-    everywhere = [native(model, headers) for model in models.values()]
+    sized = [models[size] for size in SIZES]
+    everywhere = [native(model, headers) for model in sized]
     beside = [
         hello(models["small"]),
         of_default_model(models["small"], "/predict-sync (DRF)", "/predict-sync", headers),
-        *(tutorial(model) for model in models.values()),
+        *(tutorial(model) for model in sized),
     ]
     places = [
         *((side, one_core()) for side in (*everywhere, *beside)),

@@ -14,13 +14,13 @@ from benchmarks.results import Measured, Result, result
 from benchmarks.servers import BENCH_PYTHON, HERE, Running, Server, asgi, serving
 from benchmarks.sides import HELLO, PRODUCT, Side, hello, native, tutorial, tutorial_server
 
-SIZES = {  # of the models that each part needs
+NEEDED = {  # models, by part
     "race": ("small",),
-    "grid": ("small", "medium", "large"),
+    "grid": cases.SIZES,
     "scaling": ("small", "large"),
-    "overload": ("large",),
+    "overload": ("dear",),
 }
-PARTS = tuple(SIZES)
+PARTS = tuple(NEEDED)
 WARM_UP_S, WARM_UPS = 1, 5
 Say = Callable[[str], None]
 
@@ -66,7 +66,7 @@ class Figures:
 def measure_parts(options: Options, folder: Path, say: Say) -> Figures:
     """Set everything up, check every side's answers, measure, tear everything down."""
     say("training the models, preparing mlapi's data")
-    sizes = {size for part in options.only for size in SIZES[part]}
+    sizes = {size for part in options.only for size in NEEDED[part]}
     models = {size: make() for size, make in MODELS.items() if size in sizes}
     for model in models.values():
         (folder / f"{model.name}.onnx").write_bytes(model.onnx)
@@ -122,7 +122,7 @@ class Course:
 
     def _overload(self, turns: Turns) -> Overload:
         """Requests that take long to run: refusals cost less, and few are as much as can be."""
-        side = native(self._models["large"], self._installation.headers, rows=MOST)
+        side = native(self._models["dear"], self._installation.headers, rows=MOST)
         case = Case(side=side, layout=cases.one_core(), connections=cases.RACING)
         self._check_and_warm([case])
         self._say(f"overload: {case.name}")

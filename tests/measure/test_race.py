@@ -253,7 +253,7 @@ def test_without_wrk_one_line_says_how_to_get_it(monkeypatch, capsys, tmp_path):
 
 @needs_wrk
 @pytest.mark.stack
-@pytest.mark.timeout(400)  # the tutorial app's packages are installed first
+@pytest.mark.timeout(600)  # the tutorial app's packages are installed first
 def test_every_side_answers_rightly_under_load(tmp_path):
     subprocess.run(["make", "-s", "benchmarks/.venv/stamp"], cwd=ROOT, check=True, timeout=200)
     parts = ("race", "scaling", "overload")
