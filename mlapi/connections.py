@@ -235,7 +235,7 @@ def _sweep(
     if not server.connections:
         swept.discard(server)
         return
+    loop.call_later(every_s, _sweep, server, loop, every_s, number + 1)
     for connection in list(server.connections):
         if isinstance(connection, LimitedHttp):
             connection.look(number)
-    loop.call_later(every_s, _sweep, server, loop, every_s, number + 1)
