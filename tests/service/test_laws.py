@@ -74,6 +74,7 @@ def server(install: Install) -> Iterator[Server]:
         Served("steady", files(2)),
         Served("narrow", files(), {"max_batch_rows": BATCH, "max_queue_rows": PLACES}),
         Served("in-fours", files(), full_batches),
+        Served("tiny", files(), {"max_queue_rows": 4}),
         Served("hasty", files(), {"deadline_ms": 300, "max_batch_rows": 1}),
         Served("letters", [letters()], full_batches),
     )
@@ -234,7 +235,8 @@ async def test_a_request_larger_than_all_places_is_admitted_where_nobody_waits(
 ) -> None:
     rows = [[i, 0, 0, 0] for i in range(3 * PLACES + 1)]
     async with connected(server.url, 1) as [caller]:
-        assert predictions(await (await sent(caller, "narrow", *rows))) == answer(rows)
+        for model in ("narrow", "tiny"):  # in slices, and at once
+            assert predictions(await (await sent(caller, model, *rows))) == answer(rows)
 
 
 async def test_a_run_that_fails_fails_its_own_batch_and_no_later_one(server: Server) -> None:

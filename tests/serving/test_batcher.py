@@ -66,8 +66,9 @@ def test_a_request_larger_than_a_batch_runs_in_slices_and_its_neighbours_are_ans
 
 def test_a_request_larger_than_the_queue_is_admitted_when_it_is_empty() -> None:
     async def scenario() -> None:
-        queue = batcher(Doubling(), max_batch_rows=8, max_queue_rows=10)
-        assert len(values(await submit(queue, [[1, 1]] * 50)[1])) == 50
+        for rows in (8, 64):  # in slices, and at once
+            queue = batcher(Doubling(), max_batch_rows=rows, max_queue_rows=10)
+            assert len(values(await submit(queue, [[1, 1]] * 50)[1])) == 50
 
     run(scenario)
 

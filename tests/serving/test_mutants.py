@@ -33,20 +33,40 @@ MUTANTS = {
         "room -= 1",
         test_batcher.test_limits_count_rows_not_requests,
     ),
+    "a large request is no batch's": Mutant(
+        "size = min(left, room)",
+        "size = left",
+        test_batcher.test_a_request_larger_than_a_batch_runs_in_slices_and_its_neighbours_are_answered,
+    ),
+    "neighbours wait for all of a large request": Mutant(
+        "if call.taken < call.rows:\n                self._append(call)",
+        "if call.taken < call.rows:\n                self._append(call); queue.rotate(1)",
+        test_batcher.test_a_request_larger_than_a_batch_runs_in_slices_and_its_neighbours_are_answered,
+    ),
     "those who have left are run": Mutant(
         "if call.cancelled:\n                queue",
         "if not call.rows:\n                queue",
         test_batcher.test_a_cancelled_caller_is_skipped_and_frees_its_place,
     ),
+    "those who have left keep their places": Mutant(
+        "self._occupy(-self._weight(call))\n        self._gone += 1",
+        "self._gone += 1",
+        test_batcher.test_a_cancelled_caller_is_skipped_and_frees_its_place,
+    ),
     "all get the same outputs": Mutant(
         "self.outputs = tuple(outputs)",
         'self.outputs = ("value",)',
-        test_places.test_all_callers_of_a_version_wait_in_the_same_places,
+        test_places.test_callers_of_other_outputs_and_of_other_versions_get_their_own,
     ),
     "the queue has no bound": Mutant(
         "if places.taken and places.taken + self._weight(call) > policy.max_queue_rows:",
         "if places.taken and places.taken > 10**9:",
         test_batcher.test_a_full_queue_is_refused_at_once,
+    ),
+    "a large request never finds room": Mutant(
+        "if places.taken and places.taken + self",
+        "if places.taken + self",
+        test_batcher.test_a_request_larger_than_the_queue_is_admitted_when_it_is_empty,
     ),
     "what is late runs": Mutant(
         "if call.deadline <= now:",

@@ -106,6 +106,25 @@ def test_the_rest_of_a_large_request_whose_caller_has_left_frees_its_place() -> 
     assert runtime.batches == [4, 4]
 
 
+def test_callers_of_other_outputs_and_of_other_versions_get_their_own() -> None:
+    first, second = Doubling(), Tripling()
+
+    async def scenario() -> None:
+        versions, policy = (loaded(first), loaded(second, version=2)), Policy()
+        queues = [v.batcher((name,), policy) for v in versions for name in ("value", "negative")]
+        fates = [submit(queue, [[i, 0]])[1] for i in range(1, 4) for queue in queues]
+        answers = [values(await each) for each in fates]
+        assert answers == [[by * i] for i in range(1, 4) for by in (2.0, -2.0, 3.0, -3.0)]
+
+    run(scenario)
+    assert first.batches == second.batches == [3, 3]
+
+
+class Tripling(Doubling):
+    def run(self, inputs, outputs):  # type: ignore[no-untyped-def]
+        return [tensor * 1.5 for tensor in super().run(inputs, outputs)]
+
+
 class Counting(ThreadPoolExecutor):
     submitted = 0
 
