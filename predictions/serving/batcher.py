@@ -17,7 +17,7 @@ from time import monotonic, perf_counter
 
 from modelregistry.formats.runtime import RowsRefused, Runtime
 from modelregistry.formats.signature import Tensor
-from predictions.serving.calls import Answer, Call, Part, Results, Share, joined
+from predictions.serving.calls import Answer, Call, Part, Results, Share, deliver, joined
 from predictions.serving.cost import Cost
 from predictions.serving.counts import BatchTimes, Counts
 from predictions.serving.errors import DeadlineExceeded, InferenceFailed, Overloaded
@@ -269,10 +269,7 @@ class Batcher:
             return
         if isinstance(whole, Exception):
             call.cancel()  # the other slices of this call have nobody to go to
-        try:
-            call.deliver(whole)
-        except Exception:
-            log.exception("an answer could not be delivered")
+        deliver(call, whole)
 
 
 def _whole(part: Part, share: Share) -> Share | None:

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
 from modelregistry.formats.signature import Signature, Tensor
-from predictions.serving.calls import Answer, Call, Deliver, Inputs, Results, Share
+from predictions.serving.calls import Answer, Call, Deliver, Inputs, Results, Share, deliver
 
 ENTRY_BYTES: Final = 1000  # what an entry takes beside its values
 VALUE_BYTES: Final = 40  # a value once it is Python's, and its place in a list
@@ -40,11 +40,14 @@ class Kept:
 
 
 class Flight:
-    """One run, and the calls that wait for it. Cancelled once all of them are."""
+    """One run, and the calls that wait for it. Cancelled once all of them are: then nothing lands,
+    and `given_up` is called.
+    """
 
-    __slots__ = ("_run", "calls")
+    __slots__ = ("_given_up", "_run", "calls")
 
-    def __init__(self) -> None:
+    def __init__(self, given_up: "Callable[[Flight], None]") -> None:
+        self._given_up = given_up
         self._run: Call | None = None
         self.calls: list[Call] = []
 
@@ -68,6 +71,7 @@ class Flight:
         self.calls.remove(call)
         if not self.calls and self._run is not None:
             self._run.cancel()
+            self._given_up(self)
 
 
 class Cache:
@@ -107,20 +111,24 @@ class Cache:
         now, flight = self._clock(), self._flights.get(key)
         shared = flight is not None and flight.takes(now)
         if flight is None or not shared:
-            flight = Flight()
+            flight = Flight(partial(self._forget, key))
             flight.start(call, partial(self._land, key, flight, ttl_s), submit)
             self._flights[key] = flight
         flight.join(call, now)
         return shared
 
-    def _land(self, key: Key, flight: Flight, ttl_s: float, outcome: Share) -> None:
+    def _forget(self, key: Key, flight: Flight) -> None:
+        """Nobody is put on that run any more."""
         if self._flights.get(key) is flight:
             del self._flights[key]
-        if isinstance(outcome, Answer):
-            self._keep(key, outcome, self._clock() + ttl_s)
+
+    def _land(self, key: Key, flight: Flight, ttl_s: float, outcome: Share) -> None:
+        self._forget(key, flight)
         for call in flight.calls.copy():
             if not call.cancelled:  # the answer to another may have made it leave
-                call.deliver(outcome)
+                deliver(call, outcome)
+        if isinstance(outcome, Answer):
+            self._keep(key, outcome, self._clock() + ttl_s)
 
     def _keep(self, key: Key, answer: Answer, until: float) -> None:
         own = _alone(answer)

@@ -1,5 +1,6 @@
 """One caller's rows on their way through a batch, and its share of what the model answers."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ import numpy as np
 from modelregistry.formats.signature import Tensor
 from predictions.serving.errors import NotFinite
 
+log = logging.getLogger(__name__)
 Inputs: TypeAlias = Mapping[str, list[object]]
 
 
@@ -99,6 +101,14 @@ class Call:
                 self._leave(self)
             if self.taken == 0:  # else a slice may be in a run
                 self.inputs = {}  # others may run for long before its turn comes
+
+
+def deliver(call: Call, outcome: Share) -> None:
+    """Tell its caller. What goes wrong there is nobody else's concern."""
+    try:
+        call.deliver(outcome)
+    except Exception:
+        log.exception("an answer could not be delivered")
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):

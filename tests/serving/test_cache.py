@@ -114,6 +114,39 @@ def test_one_who_leaves_a_shared_run_takes_it_from_nobody_and_the_last_one_ends_
     assert runtime.batches == [1, 1]
 
 
+def test_runs_that_all_have_left_are_forgotten_waiting_or_running() -> None:
+    runtime = Gated()
+
+    async def scenario() -> None:
+        cache, queue = Cache(1 << 20), batcher(runtime, dear())
+        gone = [ask(cache, queue, [[i, 0]])[0] for i in range(50)]
+        await asyncio.to_thread(runtime.entered.wait, 30)
+        gone += [ask(cache, queue, [[i, 1]])[0] for i in range(50)]
+        assert len(cache._flights) == 100
+        for call in gone:
+            call.cancel()
+        assert not cache._flights
+        runtime.gate.set()
+        assert values(await ask(cache, queue)[1]) == [6.0]
+        assert not cache._flights
+
+    run(scenario)
+
+
+def test_a_caller_whose_answer_cannot_be_delivered_takes_it_from_nobody() -> None:
+    async def scenario() -> None:
+        cache, queue = Cache(1 << 20), batcher(Doubling())
+
+        def fails(outcome: Answer | Exception) -> None:
+            raise OSError("gone")
+
+        cache.submit(key(ROW), Call({"X": ROW}, 1, fails), 60.0, queue.submit)
+        assert values(await ask(cache, queue)[1]) == [6.0]
+        assert ask(cache, queue)[1].done()
+
+    run(scenario)
+
+
 def test_a_shared_run_is_wanted_until_the_last_of_its_callers_deadlines() -> None:
     runtime, clock = Doubling(), Clock()
 
