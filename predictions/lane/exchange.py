@@ -23,7 +23,13 @@ from predictions.serving.cache import Key, digest_of
 from predictions.serving.calls import Answer, Call
 from predictions.serving.counts import Counts
 from predictions.serving.engine import Loaded
-from predictions.serving.errors import DeadlineExceeded, NotLoaded, ServingError, UnknownModel
+from predictions.serving.errors import (
+    DeadlineExceeded,
+    NotLoaded,
+    Overloaded,
+    ServingError,
+    UnknownModel,
+)
 
 _JSON = b"application/json"
 LARGE_BODY = 100_000  # bytes; above, a body is read in a thread, one at a time
@@ -161,6 +167,8 @@ class Exchange:
             raise UnknownModel
         loaded.asked = True
         self.loaded = loaded
+        if loaded.is_full and not loaded.cache_ttl_s:  # what is kept waits for nobody
+            raise Overloaded
         self._end_by_default(loaded.deadline_s)
         if len(self.body) <= LARGE_BODY:
             self._queue(loaded, _read(self.route, loaded, self.body))

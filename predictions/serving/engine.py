@@ -84,6 +84,11 @@ class Loaded:
         self._places = Places()
         self._batchers: dict[tuple[tuple[str, ...], Policy], Batcher] = {}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no row more may wait: then nobody needs to read what a request holds."""
+        return self._places.taken >= self.policy.max_queue_rows
+
     def batcher(self, outputs: tuple[str, ...], policy: Policy) -> Batcher:
         """The batcher of those who ask for the same outputs under the same policy.
 

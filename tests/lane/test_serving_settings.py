@@ -44,6 +44,18 @@ async def test_no_more_rows_wait_than_the_model_has_places_for() -> None:
     assert len(refused) == sum(a.get("error") == "Overloaded" for _, a in answers) == 2
 
 
+async def test_where_no_row_more_may_wait_no_body_is_read() -> None:
+    runtime = Gated()
+    house = House(loaded(runtime, cost=dear(), policy=Policy(max_queue_rows=1)))
+    running = asyncio.ensure_future(house.ask(ROW))
+    await asyncio.to_thread(runtime.entered.wait, 30)
+    waiting = asyncio.ensure_future(house.ask(ROW))
+    await asyncio.sleep(0)
+    assert (await house.ask({"features": "not rows"}))[1]["error"] == "Overloaded"
+    runtime.gate.set()
+    assert [status for status, _ in await asyncio.gather(running, waiting)] == [200, 200]
+
+
 async def test_a_request_without_a_time_of_its_own_has_the_models() -> None:
     runtime = Gated()
     house = House(loaded(runtime, cost=dear(), deadline_s=0.05))
