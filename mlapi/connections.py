@@ -34,8 +34,19 @@ PLACES_OF_PROBES: Final = 16
 # A super() on the path of every request costs as much as all that is done there.
 _data_received = HttpToolsProtocol.data_received
 _on_headers_complete = HttpToolsProtocol.on_headers_complete
+_on_body = HttpToolsProtocol.on_body
 
 swept: WeakSet[ServerState] = WeakSet()  # the servers whose sweep is under way
+
+
+class NoTrailers(list[tuple[bytes, bytes]]):
+    """Where fields behind a body go: nowhere. They are no headers, though uvicorn adds them."""
+
+    def append(self, field: tuple[bytes, bytes]) -> None:
+        pass
+
+
+NO_TRAILERS: Final = NoTrailers()
 
 
 class Refusal(Protocol):
@@ -52,7 +63,10 @@ class LimitedHttp(HttpToolsProtocol):
 
     # Beside uvicorn's own attributes: with these its dictionary were too large for CPython's fast
     # paths.
-    __slots__ = ("_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_since", "_stopping")
+    __slots__ = (
+        "_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_since", "_stopping",
+        "_whole_at",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -64,6 +78,7 @@ class LimitedHttp(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._fed = 0  # bytes since the last head was whole, with the piece it ended in
         self._piece = 0  # bytes
+        self._whole_at = 0  # `_fed` when something of a body came last
         self._refused: PredictionError | None = None
         self._stopping = drain.under_way
         self._head: object = None  # that is not whole, and began in an earlier piece
@@ -81,8 +96,15 @@ class LimitedHttp(HttpToolsProtocol):
         self._piece = size = len(data)
         self._fed += size
         _data_received(self, data)
-        if self._fed > self.limits.head_bytes and self._is_inside_a_head():
-            self._look_at_unfinished_head()
+        if self._fed > self.limits.head_bytes:
+            if self._is_inside_a_head():
+                self._look_at_unfinished_head()
+            elif self._fed - self._whole_at > self.limits.head_bytes:
+                self._look_behind_body()
+
+    def on_body(self, body: bytes) -> None:
+        self._whole_at = self._fed
+        _on_body(self, body)
 
     def on_headers_complete(self) -> None:
         limits = self.limits
@@ -92,13 +114,15 @@ class LimitedHttp(HttpToolsProtocol):
             self._refused = self._head_fault(self._head_bytes())
         if self._refused is None and len(self.tasks) >= limits.in_flight:
             self._refused = self._crowd_fault()
-        self._fed = self._piece  # its rest may be the next head's beginning
+        self._fed = self._whole_at = self._piece  # its rest may be the next head's beginning
         if self._refused is None:
             _on_headers_complete(self)
         else:
             self._refuse(self._refused)
         if self._stopping and not _is_over(self.cycle):
             self.cycle.keep_alive = False
+        if not self.parser.should_upgrade():  # else they are read once more
+            self.headers = NO_TRAILERS
 
     def shutdown(self) -> None:
         self._stopping = True
@@ -116,6 +140,11 @@ class LimitedHttp(HttpToolsProtocol):
         fault = self._head_fault(self._fed)
         if fault is not None:
             self._end_with(fault)
+
+    def _look_behind_body(self) -> None:
+        """A chunk's extensions and the fields behind a body are bounded like a head."""
+        if not _is_over(self.cycle) and self.cycle.more_body:
+            self._end_with(HeadersTooLarge(self.limits.head_bytes, self.limits.head_fields))
 
     def _head_bytes(self) -> int:
         """Of what is known of the head: the request line without its method, names and values."""
@@ -153,6 +182,9 @@ class LimitedHttp(HttpToolsProtocol):
     def look(self, sweep: int) -> None:
         """The sweep comes by: has it waited long enough?"""
         self._stopping = self._stopping or drain.under_way
+        if self.flow.write_paused:
+            self._look_at_reader(sweep)
+            return
         if not self._waits():
             self._mark, self._since = None, 0
             return
@@ -165,6 +197,15 @@ class LimitedHttp(HttpToolsProtocol):
                 self._since, self._fed_then = sweep, self._fed
             else:
                 self._end_with(TooSlow(self.limits.receive_s))
+
+    def _look_at_reader(self, sweep: int) -> None:
+        """Answers wait for a client that does not read: it must take as much as others send."""
+        unread = self.transport.get_write_buffer_size()
+        taken = self._fed_then - unread
+        if self._mark is not self.flow or taken >= SLOWEST * self.limits.receive_s:
+            self._mark, self._since, self._fed_then = self.flow, sweep, unread
+        elif sweep - self._since >= SWEEPS:
+            self.transport.abort()
 
     def _waits(self) -> bool:
         """Whether it is for the client to send more of a request."""
@@ -191,11 +232,13 @@ class LimitedHttp(HttpToolsProtocol):
         if _is_over(self.cycle):
             self._write(Malformed(msg))
             self.transport.close()
+        elif not self.cycle.more_body:  # what came before the fault is whole, and answered
+            self.cycle.keep_alive = False
         else:
             self._end_with(Malformed(msg))
 
     def _write(self, fault: PredictionError) -> None:
-        status, headers, body = self.refusal(fault, _given_id(self.headers or []))
+        status, headers, body = self.refusal(fault, _given_id(_headers_of(self.scope)))
         lines = [*self.server_state.default_headers, *headers]
         fields = b"".join(b"%b: %b\r\n" % line for line in lines if line[0] != b"connection")
         self.transport.write(STATUS_LINE[status] + fields + b"connection: close\r\n\r\n" + body)
@@ -219,6 +262,10 @@ def _refusing(render: Callable[[bytes | None], Reply]) -> App:
         await send({"type": "http.response.body", "body": body})
 
     return refuse
+
+
+def _headers_of(scope: HTTPScope | None) -> list[tuple[bytes, bytes]]:
+    return [] if scope is None else list(scope["headers"])
 
 
 def _given_id(headers: list[tuple[bytes, bytes]]) -> bytes | None:
