@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -157,7 +158,7 @@ class LocalFolder:
         _sync(path.parent)
 
     def open(self, name: str) -> BinaryIO:
-        return self.path(name).open("rb")
+        return open(self.path(name), "rb", opener=_open_regular)
 
     def exists(self, name: str) -> bool:
         return self.path(name).is_file()
@@ -191,6 +192,15 @@ class LocalFolder:
             yield
         finally:
             os.close(handle)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """A file, or what leads to one: pipes would be waited for, and devices never end."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 def is_digest(name: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from modelregistry.artifacts import ArtifactStore, LocalFolder
+from modelregistry.errors import DamagedArtifact
 
 CONTENT = b"a model" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -18,6 +19,7 @@ DIE_BEFORE_RENAME = """
 import os, signal, sys
 from pathlib import Path
 from modelregistry.artifacts import ArtifactStore, LocalFolder
+from modelregistry.errors import DamagedArtifact
 Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 ArtifactStore(LocalFolder(Path(sys.argv[1]))).put(b"a model" * 1000)
 """
@@ -25,6 +27,7 @@ STREAM_256_MB = """
 import resource, sys
 from pathlib import Path
 from modelregistry.artifacts import ArtifactStore, LocalFolder
+from modelregistry.errors import DamagedArtifact
 store = ArtifactStore(LocalFolder(Path(sys.argv[1])))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 stored = store.put_stream(bytes([n]) * 2**20 for n in range(256))
@@ -136,3 +139,19 @@ def test_strangers_files_in_the_folder_are_left_out(tmp_path: Path) -> None:
     (tmp_path / SHA256[:2] / "README").write_text("somebody's")
     (tmp_path / "notes").write_text("somebody's")
     assert list(store.names()) == [SHA256]
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a device", "a folder"])
+def test_what_is_no_file_is_not_read(tmp_path: Path, what: str) -> None:
+    folder = LocalFolder(tmp_path / "artifacts")
+    store = ArtifactStore(folder)
+    path = folder.path(store.put(CONTENT))
+    path.unlink()
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(DamagedArtifact):
+        store.read(SHA256)
