@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 from weakref import WeakSet
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn._types import HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
@@ -21,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
+from mlapi.upgrades import parser_behind_head
 from predictions.errors import HeadersTooLarge, Malformed, PredictionError, TooManyRequests, TooSlow
 from predictions.lane.asgi import App, Message, Receive, Send
 from predictions.lane.collaborators import Reply
@@ -32,7 +34,6 @@ PROBES: Final = (b"/livez", b"/readyz", b"/metrics")  # answered also when all p
 PLACES_OF_PROBES: Final = 16
 
 # A super() on the path of every request costs as much as all that is done there.
-_data_received = HttpToolsProtocol.data_received
 _on_headers_complete = HttpToolsProtocol.on_headers_complete
 _on_body = HttpToolsProtocol.on_body
 
@@ -95,12 +96,36 @@ class LimitedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._piece = size = len(data)
         self._fed += size
-        _data_received(self, data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._fed > self.limits.head_bytes:
             if self._is_inside_a_head():
                 self._look_at_unfinished_head()
             elif self._fed - self._whole_at > self.limits.head_bytes:
                 self._look_behind_body()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            self.send_400_response("This is no HTTP request.")
+        except HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+
+    def _upgrade(self, rest: bytes) -> None:
+        """To WebSocket, or not at all; `rest` is what came behind the head."""
+        if self._should_upgrade():
+            self.handle_websocket_upgrade()
+        elif self._refused is not None:
+            self._say_what_was_refused()
+        else:
+            self.parser, has_body = parser_behind_head(self, self.scope["headers"])
+            self.headers = NO_TRAILERS
+            if has_body:
+                self.cycle.more_body = True
+                self.cycle.message_event.clear()
+            self._piece = len(rest)
+            self._feed(rest)
 
     def on_body(self, body: bytes) -> None:
         self._whole_at = self._fed
@@ -173,10 +198,8 @@ class LimitedHttp(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         return self._refused is None and super()._should_upgrade()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        if self._refused is None:
-            super()._unsupported_upgrade_warning()
-        elif isinstance(self._refused, HeadersTooLarge):
+    def _say_what_was_refused(self) -> None:
+        if isinstance(self._refused, HeadersTooLarge):
             self.logger.warning("Invalid WebSocket handshake received: headers too large.")
 
     def look(self, sweep: int) -> None:

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from dataclasses import dataclass
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 RECEIVE_S = 1
@@ -44,17 +45,26 @@ def post(path: str, body: bytes = BODY, *lines: str) -> bytes:
 
 
 def answer(client: socket.socket) -> Answer:
-    """The next one; ConnectionError where there is none."""
+    """The only one on its way; ConnectionError where there is none."""
+    return answers(client, 1)[0]
+
+
+def answers(client: socket.socket, count: int) -> list[Answer]:
+    """So many, which may come at once."""
     with client.makefile("rb") as stream:
-        first = stream.readline()
-        if not first:
-            raise ConnectionError("closed without an answer")
-        headers = {}
-        while line := stream.readline().strip():
-            name, _, value = line.decode().partition(": ")
-            headers[name] = value
-        body = stream.read(int(headers["content-length"]))
-        return Answer(int(first.split()[1]), headers, body)
+        return [_next(stream) for _ in range(count)]
+
+
+def _next(stream: BinaryIO) -> Answer:
+    first = stream.readline()
+    if not first:
+        raise ConnectionError("closed without an answer")
+    headers = {}
+    while line := stream.readline().strip():
+        name, _, value = line.decode().partition(": ")
+        headers[name] = value
+    body = stream.read(int(headers["content-length"]))
+    return Answer(int(first.split()[1]), headers, body)
 
 
 def until_closed(client: socket.socket) -> bytes:

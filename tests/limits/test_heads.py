@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.limits.dialling import BODY, DJANGO, LANE, answer, dial, head, post, until_closed
+from tests.limits.dialling import (
+    BODY,
+    DJANGO,
+    LANE,
+    answer,
+    answers,
+    dial,
+    head,
+    post,
+    until_closed,
+)  # fmt: skip
 
 pytestmark = pytest.mark.stack
 LONG = "X-Long: " + "a" * 17_000
@@ -86,4 +96,4 @@ def test_a_body_before_a_head_is_not_counted_as_one(url: str) -> None:
 def test_pipelined_answers_keep_their_order(url: str) -> None:
     with dial(url) as client:
         client.sendall(post(DJANGO) + post(LANE, BODY, LONG) + post(LANE))
-        assert [answer(client).status for _ in range(3)] == [200, 431, 200]
+        assert [each.status for each in answers(client, 3)] == [200, 431, 200]
