@@ -127,6 +127,13 @@ class Environment:
         return f"mlapi-{os.getuid()}-{digest}"
 
     @property
+    def run_threads(self) -> int:
+        """Dear batches at once in a web process: its share of the CPUs, but two at least, so that
+        a long run of one model does not stop the others.
+        """
+        return max(2, usable_cpus() // self.workers)
+
+    @property
     def base_url(self) -> str:
         return http_url(self.host, self.port)
 

@@ -1,12 +1,16 @@
 """The versions in this process's memory: loaded from their files, warmed, and unloaded for others.
 
-One budget for all of them; at the time of a load, too, so that they never grow far beyond it.
+One budget for all of them. Before a load there is room for the file, or for what the version took
+when it was loaded last; right after it, for what it was measured to take. In between they may be
+beyond the budget by what the file did not tell.
 """
 
 import logging
 from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+
+from django.db import Error as DatabaseError
 
 from modelregistry.errors import DamagedArtifact, StoreUnavailable
 from modelregistry.formats.runtime import FormatError, Runtime
@@ -17,17 +21,19 @@ from predictions.serving.engine import Engine, Loaded
 from predictions.serving.shelf import Shelf
 
 log = logging.getLogger(__name__)
-EXECUTOR_THREADS = 2  # for dear batches; each batcher has one of them at a time
 KEPT_S: Final = 600.0  # a version that was never champion, after it was asked last
 
 
 class Memory:
-    """What is unloaded is taken back from `engine`. One thread at a time."""
+    """What is unloaded is taken back from `engine`. One thread at a time.
 
-    def __init__(self, budget_bytes: int, engine: Engine) -> None:
+    Dear batches run in `threads` threads, of which each batcher has one at a time.
+    """
+
+    def __init__(self, budget_bytes: int, engine: Engine, *, threads: int) -> None:
         self._shelf: Shelf[LiveVersion] = Shelf(budget_bytes, idle_s=KEPT_S)
         self._engine = engine
-        self._executor = ThreadPoolExecutor(EXECUTOR_THREADS, thread_name_prefix="inference")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="inference")
         self._sizes: dict[str, int] = {}  # in memory, by the artifact's sha256
         self._reported: set[int] = set()  # damaged ones, until this process finds them whole
 
@@ -106,7 +112,17 @@ class Memory:
         return self._sizes.get(live.artifact_sha256, versions.least_memory(live))
 
     def _report(self, live: LiveVersion, error: DamagedArtifact) -> None:
-        """Once: where another process finds it whole again, the fault is this machine's."""
-        if live.version_id not in self._reported:
-            self._reported.add(live.version_id)
-            report_damage(live, error, found_by="a serving process")
+        """Until it is marked, and not again: where another process finds it whole after that, the
+        fault is this machine's.
+        """
+        if live.version_id in self._reported:
+            return
+        try:
+            if report_damage(live, error, found_by="a serving process") or _is_marked(live):
+                self._reported.add(live.version_id)
+        except DatabaseError as away:  # the next load that fails says it again
+            log.warning("%s version %d is not marked yet: %s", live.model, live.version, away)
+
+
+def _is_marked(live: LiveVersion) -> bool:
+    return ModelVersion.objects.damaged().filter(pk=live.version_id).exists()

@@ -65,7 +65,9 @@ class ModelRuntime:
         self._reads_until_retry = 0  # 0: none is planned
         self._live: dict[str, LiveVersion] = {}  # what answers by its model's name
         self._kept: dict[str, list[int]] = {}  # versions that were champions, newest first
-        self._memory = Memory(settings.MLAPI.versions_bytes, self.engine)
+        env = settings.MLAPI
+        self._memory = Memory(env.versions_bytes, self.engine, threads=env.run_threads)
+        self._mender = services.Mender()
         self._unloadable: set[int] = set()  # versions, until the next retry
         self._sources: dict[str, tuple[str, Runtime]] = {}  # by the source's sha256
         self._source_lock = threading.Lock()
@@ -78,7 +80,7 @@ class ModelRuntime:
         """Bring the engine up to the registry; cheap when nothing has changed."""
         due = self._retry_is_due()
         if due:
-            services.mend()
+            self._mender.mend()
         revision = Alias.objects.revision()
         with self._loading:
             kept = frozenset(pk for of_model in self._kept.values() for pk in of_model)

@@ -22,7 +22,6 @@ OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
 PUBLIC: Final = RegisteredModel.Visibility.PUBLIC
 SMALLEST_BYTES: Final = 1 << 19  # of memory, that the smallest takes
 MOST_GROWTH: Final = 8  # times its file: forests take seven times theirs, networks once
-_process: Final = Process()
 _libc: Final = CDLL(None)
 
 
@@ -116,7 +115,7 @@ def opened(live: LiveVersion) -> tuple[Runtime, int]:
 
 def _resident() -> int:
     give_back()
-    return _process.memory_info().rss
+    return Process().memory_info().rss  # looked up each time: a fork is another process
 
 
 def give_back() -> None:

@@ -14,7 +14,7 @@ from modelregistry.services.challenging import (
 )
 from modelregistry.services.collecting import MAY_BE_RETRIED_FOR, Collected, collect
 from modelregistry.services.converting import Converted, check_convertible, convert
-from modelregistry.services.damage import mend, report_damage, stand_ins
+from modelregistry.services.damage import Mender, report_damage, stand_ins
 from modelregistry.services.ingesting import ingest
 from modelregistry.services.looking import read_table
 from modelregistry.services.managing import archive, change_model
@@ -48,6 +48,7 @@ __all__ = [
     "Challenge",
     "Collected",
     "Converted",
+    "Mender",
     "RowSet",
     "RowsHandedIn",
     "Upload",
@@ -64,7 +65,6 @@ __all__ = [
     "give_up",
     "hand_in",
     "ingest",
-    "mend",
     "move_alias",
     "order_retraining",
     "promote",

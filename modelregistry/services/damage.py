@@ -6,10 +6,12 @@ from a place that does not answer, nor from one that is not the registry's.
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from django.utils import timezone
 
-from modelregistry.artifacts import ArtifactStore
+from modelregistry.artifacts import ArtifactStore, Facts
 from modelregistry.errors import (
     AlteredArtifact,
     DamagedArtifact,
@@ -22,6 +24,7 @@ from modelregistry.services.serviceable import check_may_serve
 from modelregistry.services.storing import store
 
 log = logging.getLogger(__name__)
+UNREAD_LOOKS: Final = 30  # at a damaged file that seems the same, five minutes where it serves
 HOW_TO_MEND = (
     "It serves again by itself once the file is whole: restore it, or hand the same file in again."
 )
@@ -60,24 +63,52 @@ def _is_the_registrys(files: ArtifactStore, *, without: str) -> bool:
     return bool(there) and 2 * len(there) >= len(others)
 
 
-def mend() -> int:
-    """Make those ready again whose files are whole; how many."""
-    found = ModelVersion.objects.damaged().select_related("model")
-    return sum(_is_mended(version) for version in found)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A file that was read and was not whole."""
+
+    facts: Facts
+    unread: int = 0  # looks since then
 
 
-def _is_mended(version: ModelVersion) -> bool:
-    sha256, files = version.live().artifact_sha256, store()
-    try:
-        if not files.exists(sha256):
+class Mender:
+    """Looks at damaged files again and again, and reads those that may be whole by now.
+
+    That is one which has changed, or is there again. Every UNREAD_LOOKS looks all are read: who
+    restores a file may keep its time. One thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._looks: dict[str, _Look] = {}  # by sha256
+
+    def mend(self) -> int:
+        """Make those ready again whose files are whole; how many."""
+        found = ModelVersion.objects.damaged().select_related("model")
+        return sum(self._is_mended(version) for version in found)
+
+    def _is_mended(self, version: ModelVersion) -> bool:
+        live = version.readable()
+        if live is None or not self._is_whole(live.artifact_sha256):
             return False
-        files.open(sha256).close()
-    except (DamagedArtifact, StoreUnavailable, OSError):
-        return False
-    mended = ModelVersion.objects.note_mended(version)
-    if mended:
-        log.info("%s is ready again: its file is whole", version)
-    return mended
+        mended = ModelVersion.objects.note_mended(version)
+        if mended:
+            log.info("%s is ready again: its file is whole", version)
+        return mended
+
+    def _is_whole(self, sha256: str) -> bool:
+        files, look = store(), self._looks.pop(sha256, None)
+        try:
+            facts = files.facts(sha256)
+            if look and look.facts == facts and look.unread < UNREAD_LOOKS:
+                self._looks[sha256] = _Look(facts, look.unread + 1)
+                return False
+            files.open(sha256).close()
+        except AlteredArtifact:
+            self._looks[sha256] = _Look(facts)
+            return False
+        except (DamagedArtifact, StoreUnavailable, OSError):
+            return False
+        return True
 
 
 def stand_ins(model: str) -> Iterator[LiveVersion]:

@@ -1,9 +1,11 @@
 """A version whose file is damaged is broken until it is whole; nothing else breaks or mends it."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +16,7 @@ from modelregistry import services
 from modelregistry.artifacts import LocalFolder
 from modelregistry.errors import DamagedArtifact, NotPromotable, StoreUnavailable
 from modelregistry.models import ModelVersion, Revision
+from modelregistry.services.damage import UNREAD_LOOKS
 from tests.modelregistry import buckets
 from tests.modelregistry.trained import centroid_file, tree_file, tree_version
 from tests.running import free_port
@@ -144,17 +147,74 @@ def test_a_bucket_breaks_its_versions_only_while_it_answers_and_is_the_right_one
 
 
 def test_once_the_file_is_whole_it_is_ready_again_as_it_was() -> None:
-    version = tree_version()
+    version, mender = tree_version(), services.Mender()
     whole = path_of(version).read_bytes()
     path_of(version).write_bytes(b"something else")
     assert found(version)
-    assert services.mend() == 0
+    assert mender.mend() == 0
     path_of(version).write_bytes(whole)
     with revised():
-        assert services.mend() == 1
+        assert mender.mend() == 1
     assert fresh(version).live() == version.live()
     assert (fresh(version).state, fresh(version).why) == ("ready", version.why)
-    assert services.mend() == 0
+    assert mender.mend() == 0
+
+
+def test_a_damaged_file_is_read_when_it_has_changed_or_is_there_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version, mender, reads = tree_version(), services.Mender(), Counter[str]()
+    path_of(version).write_bytes(b"something else")
+    assert found(version)
+
+    def counted(folder: LocalFolder, name: str) -> BinaryIO:
+        reads[name] += 1
+        return opened(folder, name)
+
+    opened = LocalFolder.open
+    monkeypatch.setattr(LocalFolder, "open", counted)
+    name, path = version.onnx_sha256, path_of(version)
+    for number, content in enumerate((b"something else", b"another length"[:9]), start=1):
+        path.write_bytes(content)
+        assert [mender.mend() for _ in range(5)] == [0] * 5
+        assert reads[name] == number
+    times, aside = path.stat(), path.with_suffix(".aside")
+    path.rename(aside)
+    assert [mender.mend() for _ in range(5)] == [0] * 5
+    assert reads[name] == 2
+    aside.rename(path)
+    assert path.stat().st_mtime_ns == times.st_mtime_ns
+    assert [mender.mend() for _ in range(5)] == [0] * 5
+    assert reads[name] == 3
+
+
+def test_a_file_that_is_restored_with_its_size_and_time_is_found_whole_after_a_while() -> None:
+    version, mender = tree_version(), services.Mender()
+    path = path_of(version)
+    whole, times = path.read_bytes(), path.stat()
+
+    def write(content: bytes) -> None:
+        path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    write(whole[:-1] + b"?")
+    assert found(version)
+    assert mender.mend() == 0
+    write(whole)
+    assert [mender.mend() for _ in range(UNREAD_LOOKS + 1)] == [0] * UNREAD_LOOKS + [1]
+
+
+def test_a_row_that_cannot_be_read_does_not_keep_others_from_being_mended() -> None:
+    strange, version = tree_version("strange", 1), tree_version(depth=2)
+    tree_version("others", 3)
+    for each in (strange, version):
+        whole = path_of(each).read_bytes()
+        path_of(each).unlink()
+        assert found(each)
+        path_of(each).write_bytes(whole)
+    ModelVersion.objects.filter(pk=strange.pk).update(signature={"columns": 7})
+    assert services.Mender().mend() == 1
+    assert fresh(version).state == "ready"
 
 
 def test_handing_the_same_file_in_again_mends_it() -> None:
@@ -168,14 +228,14 @@ def test_handing_the_same_file_in_again_mends_it() -> None:
     tree_version("others")
     assert found(version)
     services.register_version(model_name="plants", data=centroid_file())
-    assert services.mend() == 1
+    assert services.Mender().mend() == 1
     assert fresh(version).why == before
 
 
 def test_a_check_that_ended_without_a_verdict_is_not_mended_by_a_whole_file() -> None:
     version = tree_version()
     ModelVersion.objects.update(state="broken", reason="The check was cancelled.")
-    assert services.mend() == 0
+    assert services.Mender().mend() == 0
     assert fresh(version).state == "broken"
 
 

@@ -82,6 +82,16 @@ def test_web_processes_are_as_many_unless_somebody_says_otherwise(
 
 
 @pytest.mark.parametrize(
+    ("cpus", "processes", "threads"), [(8, 1, 8), (8, 3, 2), (64, 4, 16), (2, 2, 2), (1, 1, 2)]
+)
+def test_dear_batches_have_the_processs_part_of_the_cpus_and_never_wait_for_a_single_one(
+    monkeypatch: pytest.MonkeyPatch, cpus: int, processes: int, threads: int
+) -> None:
+    monkeypatch.setattr("mlapi.env.usable_cpus", lambda: cpus)
+    assert read_environment({"MLAPI_WORKERS": str(processes)}).run_threads == threads
+
+
+@pytest.mark.parametrize(
     ("processes", "part"), [(1, "64"), (2, "32"), (3, "21"), (64, "1"), (99, "1")]
 )
 def test_processes_share_the_cpus_and_none_computes_with_more_than_its_part(

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from modelregistry import services
 from modelregistry.artifacts import LocalFolder
-from modelregistry.models import AliasChange, ModelVersion, RegisteredModel
+from modelregistry.errors import DamagedArtifact
+from modelregistry.models import AliasChange, LiveVersion, ModelVersion, RegisteredModel
+from predictions import memory
 from predictions.runtime import RETRY_EVERY_READS, ModelRuntime
 from predictions.serving.errors import NotReady, UnknownModel
 from tests.modelregistry.trained import tree_version
@@ -192,3 +195,37 @@ def test_a_process_whose_own_copy_is_damaged_does_not_break_what_others_find_who
     assert states()[2] == "ready"
     assert answering(runtime) == 2
     assert said(runtime) == ["a model: version 3 cannot be loaded, version 2 answers"]
+
+
+def database_is_locked() -> bool:
+    raise OperationalError("database is locked")
+
+
+@pytest.mark.parametrize("fail", [database_is_locked, lambda: False], ids=["database", "store"])
+def test_damage_that_could_not_be_marked_is_marked_later(
+    three: list[ModelVersion], monkeypatch: pytest.MonkeyPatch, fail: Callable[[], bool]
+) -> None:
+    damage(three[2])
+    monkeypatch.setattr(memory, "report_damage", lambda *_, **__: fail())
+    runtime = process()
+    assert (states()[2], answering(runtime)) == ("ready", 2)
+    monkeypatch.undo()
+    read_until_retry(runtime)
+    assert (states()[2], answering(runtime)) == ("broken", 2)
+
+
+def test_what_another_process_has_marked_is_not_marked_again_once_that_finds_it_whole(
+    three: list[ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def marked_by_another(live: LiveVersion, fault: DamagedArtifact, *, found_by: str) -> bool:
+        assert services.report_damage(live, fault, found_by="another process")
+        return services.report_damage(live, fault, found_by=found_by)
+
+    damage(three[2])
+    monkeypatch.setattr(memory, "report_damage", marked_by_another)
+    runtime = process()
+    assert states()[2] == "broken"
+    monkeypatch.undo()
+    ModelVersion.objects.update(state="ready", damage="")
+    read_until_retry(runtime, runtime)
+    assert states()[2] == "ready"

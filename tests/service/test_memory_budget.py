@@ -1,5 +1,6 @@
 """Versions share a budget of memory: who is asked least goes, and is loaded again for who asks."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 NAMES = ("a", "b", "c", "d", "e", "f")
 ROOM = 3  # versions of these, which are as small as versions are taken to be
 PATIENCE_S = 60
+MB = 1 << 20
 
 
 @pytest.fixture
@@ -100,6 +102,30 @@ def test_the_one_that_was_asked_longest_ago_makes_room(runtime: ModelRuntime) ->
     runtime.read()
     ask(runtime, "d")
     assert in_memory(runtime) == {"a", "b", "d"}
+
+
+def test_what_takes_more_than_its_file_tells_makes_its_room_once_it_is_measured(
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, measured = versions.opened, ROOM * versions.SMALLEST_BYTES
+    monkeypatch.setattr(versions, "opened", lambda live: (opened(live)[0], measured))
+    ask(runtime, "d")
+    assert in_memory(runtime) == {"a", "d"}
+
+
+def test_a_forked_process_measures_itself_and_not_its_parent(
+    six: list[ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = replace(six[0].live(), size_bytes=8 * MB)
+    monkeypatch.setattr(versions, "open_runtime", lambda *_, **__: bytearray(b"x" * (40 * MB)))
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(versions.opened(large)[1] // MB)
+        finally:
+            os._exit(255)
+    _, status = os.waitpid(child, 0)
+    assert 32 <= os.waitstatus_to_exitcode(status) <= 64
 
 
 def test_many_who_ask_for_one_that_is_out_of_memory_wait_for_one_load(
@@ -178,7 +204,7 @@ def test_what_was_unloaded_and_has_nothing_before_it_is_not_ready_until_it_is_wh
     with pytest.raises(ServingError):
         ask(runtime, "f")
     path.write_bytes(whole)
-    assert services.mend() == 1
+    assert services.Mender().mend() == 1
     runtime.read()
     assert ask(runtime, "f") == 1
 
