@@ -22,6 +22,23 @@ from tests.delivery.compose import (
 )
 from tests.running import BASE_DIR
 
+NOT_FORWARDED = {
+    "DATABASE_URL": "made of the services' own names",
+    "REDIS_URL": "made of the services' own names",
+    "MLAPI_INTERNAL_URL": "made of the services' own names",
+    "MLAPI_DATA_DIR": "the image's",
+    "MLAPI_HOST": "the image's: all addresses of the container",
+    "MLAPI_PORT": "the host's, on which web is published",
+    "MLAPI_ARTIFACTS_BUCKET": "the image has no client of S3",
+    "MLAPI_BACKGROUND_NICE": "only `manage.py up` starts processes beside web",
+    "MLAPI_METRICS_ADDRESS": "a container's own",
+    "MLAPI_FLOWER_PASSWORD": "flower's alone",
+    "DJANGO_DEBUG": "no debug pages in production",
+    "DJANGO_SUPERUSER_USERNAME": "the first admin is made by createsuperuser",
+    "DJANGO_SUPERUSER_PASSWORD": "the first admin is made by createsuperuser",
+    "DJANGO_SUPERUSER_EMAIL": "the first admin is made by createsuperuser",
+}
+OTHER_DEFAULTS = {"MLAPI_WORKERS": "2", "MLAPI_BEHIND_TLS": "1"}
 NOT_OURS = {"WEB_CONCURRENCY", "PROMETHEUS_MULTIPROC_DIR", "REMAP_SIGTERM"}
 SCHEMA = BASE_DIR / "tests/delivery/compose-spec.json"  # of compose-spec/compose-spec, as it stands
 
@@ -94,6 +111,19 @@ def test_its_environment_is_one_that_the_service_accepts(name: str) -> None:
     assert environment.allowed_hosts == ("given", "web")
     assert environment.internal_url == "http://web:8000"
     assert environment.metrics_token == "given"
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_every_variable_reaches_it_with_its_default_or_there_is_a_reason(name: str) -> None:
+    forwarded = {variable.name for variable in VARIABLES} - NOT_FORWARDED.keys()
+    by_default = environment_of(name, GIVEN)
+    for variable in VARIABLES:
+        if variable.name in forwarded - SECRETS:
+            default = OTHER_DEFAULTS.get(variable.name, variable.default)
+            assert by_default[variable.name] == default, variable.name
+    told = environment_of(name, GIVEN | dict.fromkeys(forwarded, "told"))
+    assert {each for each in forwarded if "told" not in told.get(each, "")} == set()
+    assert by_default.get("WEB_CONCURRENCY", "2") == by_default["MLAPI_WORKERS"]
 
 
 def test_who_adds_up_metrics_in_a_folder_has_it_empty_at_every_start() -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from mlapi.env import read_environment
 from mlapi.stack import WEB_END_S, WEB_GRACE_S
+from tests.delivery.compose import GIVEN, TEXT, interpolated
 from tests.running import BASE_DIR
 from tests.service.stopping import stop_under_load
 
@@ -36,7 +37,7 @@ def test_all_graces_together_are_within_the_promise() -> None:
 def test_the_image_and_compose_have_the_same_graces() -> None:
     command = re.findall(r"^CMD (\[.*)$", (BASE_DIR / "Dockerfile").read_text(), re.MULTILINE)[-1]
     words = json.loads(command)
-    compose = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
+    compose = yaml.safe_load(interpolated(TEXT, GIVEN))
 
     assert words[words.index("--timeout-graceful-shutdown") + 1] == str(WEB_GRACE_S)
     assert compose["services"]["web"]["stop_grace_period"] == f"{LONGEST_S}s"
