@@ -1,24 +1,28 @@
 """An ONNX model whose rows say how long a run takes and whether it fails, and who serves it.
 
 A row is (a, b, length, poison); its answer is (a, b) times what the version multiplies by, exactly,
-and, as another output, that with the other sign. A run with a row whose length is 777 takes about a
-second, one with a row whose poison is 666 fails.
+and, as another output, that with the other sign. A run with a row of length 777 takes a second of a
+processor, of 778 two and a half, and one with a row whose poison is 666 fails.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from time import thread_time
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession, SessionOptions
 
 from modelregistry.formats.signature import Tensor
 from tests.running import manage
 
 POISON = 666.0
-LONG = 777.0
-LONG_WORK = 3000  # products of matrices: about 0.3 ms each
-SIDE = 256
+LONG, LONGER = 777.0, 778.0
+SECONDS = {LONG: 1.0, LONGER: 2.5}
+TRIED_PRODUCTS = 200
+SIDE = 256  # of the matrices whose products are the work
 
 REGISTER = """
 from pathlib import Path
@@ -69,11 +73,30 @@ def answer(rows: Sequence[Sequence[float]], *, version: int = 1) -> list[list[fl
     return [[(version + 1) * row[0], (version + 1) * row[1]] for row in rows]
 
 
-def onnx_of(times: int, idle_work: int) -> bytes:
+@cache
+def products_in_a_second() -> float:
+    """Of this machine's processor, at its best."""
+    model = onnx_of(1, TRIED_PRODUCTS, a_second=0)
+    return TRIED_PRODUCTS / min(_ran_s(model) for _ in range(3))
+
+
+def _ran_s(model: bytes) -> float:
+    """Of the thread's own time, which a busy machine does not use up."""
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    session = InferenceSession(model, options)
+    began = thread_time()
+    session.run(None, {"X": np.zeros((1, 4), np.float32)})
+    return thread_time() - began
+
+
+def onnx_of(times: int, idle_work: int, *, a_second: float | None = None) -> bytes:
+    """`a_second` is how many products of matrices take that long."""
+    products = products_in_a_second() if a_second is None else a_second
     tensors: dict[str, Tensor] = {
         "zero": np.array(0, np.float32),
-        "long": np.array(LONG, np.float32),
-        "much": np.array(LONG_WORK, np.int64),
+        "longs": np.array([*SECONDS], np.float32),
+        "much": np.array([products * seconds for seconds in SECONDS.values()], np.int64),
         "idle": np.array(idle_work, np.int64),
         "eye": np.eye(SIDE, dtype=np.float32),
         "poison": np.array(POISON, np.float32),
@@ -100,10 +123,10 @@ def _nodes() -> list[NodeProto]:
     node = helper.make_node
     return [
         node("Split", ["X", "ends"], ["ab", "length", "bad"], axis=1),
-        node("Equal", ["length", "long"], ["is_long"]),
+        node("Equal", ["length", "longs"], ["is_long"]),
         node("Cast", ["is_long"], ["ones"], to=TensorProto.INT64),
-        node("ReduceMax", ["ones"], ["one"], keepdims=0),
-        node("Mul", ["one", "much"], ["more"]),
+        node("Mul", ["ones", "much"], ["works"]),
+        node("ReduceMax", ["works"], ["more"], keepdims=0),
         node("Add", ["more", "idle"], ["trips"]),
         node("Loop", ["trips", "", "eye"], ["worked"], body=_work()),
         node("ReduceSum", ["worked"], ["sum"], keepdims=0),

@@ -33,7 +33,7 @@ from tests.service.callers import (
 from tests.service.steered import Served, answer, files, register
 
 pytestmark = [pytest.mark.stack, pytest.mark.alone]
-LONG = [0, 0, steered.LONG, 0]
+LONG, LONGER = [0, 0, steered.LONG, 0], [0, 0, steered.LONGER, 0]
 POISONED = [0, 0, 0, steered.POISON]
 PLACES, BATCH = 16, 8
 
@@ -263,7 +263,7 @@ async def test_what_waits_beyond_its_deadline_is_told_in_time_and_never_reaches_
 ) -> None:
     failed = server.failed_runs
     async with connected(server.url, 7) as [first, next_one, *late]:
-        running = await sent(first, model, LONG, within_s=60)
+        running = await sent(first, model, LONGER, within_s=60)
         await seen(server.url)
         asked = time.monotonic()
         replies = await asyncio.gather(
