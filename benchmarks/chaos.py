@@ -1,10 +1,10 @@
 """`make chaos`: callers hang up and versions are promoted under load; no answer may be wrong.
 
 Its own `manage.py up` with two web processes, and models whose answers tell the row and the
-version. Three acts: a tenth of 64 callers hangs up, for a minute; a fifth, in 100,000 requests;
-50 promotions under the load of 64, and the memory of the web processes. Ends with 1 where an
-answer was foreign, missing or refused, or where a process has gained more than 2 MB after the
-first minute of promotions.
+version; one of them keeps its answers, and rows come again. Three acts: a tenth of 64 callers
+hangs up, for a minute; a fifth, in 100,000 requests; 50 promotions under the load of 64, and the
+memory of the web processes. Ends with 1 where an answer was foreign, missing or refused, or where a
+process has gained more than 2 MB after the first minute of promotions.
 """
 
 import argparse
@@ -26,11 +26,15 @@ from tests.running import Stack, manage, running, until
 from tests.service.steered import Served, files, register
 
 QUICK, SLOW = "quick", "slow"  # answered on the event loop, and in small batches beside it
+KEPT, KEPT_S = "kept", 2.0  # as slow, but what was answered lately is not run again
+FEW, MANY = 50, 400  # requests whose rows come again: while they run, and later
 SETTLING_S, SAMPLED_EVERY_S = 60.0, 1.0
 MODELS = (
     Served(QUICK, files(2, idle_work=0)),
     Served(SLOW, files(2, idle_work=5), {"max_batch_rows": 16}),
+    Served(KEPT, files(2, idle_work=5), {"max_batch_rows": 16, "cache_ttl_s": KEPT_S}),
 )
+NAMES = tuple(model.name for model in MODELS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         running(Path(name) / "data" / "var", MLAPI_WORKERS="2") as stack,
     ):
         register(stack.data_dir, *MODELS)
-        until(lambda: stack.log.count(f"{SLOW} version 1 is live") == 2, 60, "all are live")
+        until(lambda: stack.log.count(f"{KEPT} version 1 is live") == 2, 60, "all are live")
         return uvloop.run(chaos(stack, options))
 
 
@@ -64,8 +68,9 @@ def parsed(arguments: Sequence[str] | None) -> Options:
 
 async def chaos(stack: Stack, options: Options) -> int:
     """The exit status."""
-    load = Storm(url=stack.base_url, models=(QUICK, SLOW), connections=options.connections)
-    tenth = await lasting(replace(load, leaving=0.1), options.seconds)
+    connections = options.connections
+    load = Storm(url=stack.base_url, models=NAMES, connections=connections, cycle=MANY)
+    tenth = await lasting(replace(load, leaving=0.1, cycle=FEW), options.seconds)
     tell(f"a tenth of the callers leaves, for {options.seconds:.0f} s", tenth)
     fifth = await blow(replace(load, leaving=0.2, requests=options.requests), asyncio.Event())
     tell("a fifth of the callers leaves", fifth)
@@ -102,7 +107,7 @@ def grown_since(watch: Watch, since: float) -> bool:
 
 
 async def while_promoting(storm: Storm, key: str, promotions: int, *, every_s: float) -> Outcome:
-    """The storm, in which the two versions of each of two models take turns at serving."""
+    """The storm, in which the two versions of each model take turns at serving."""
     over = asyncio.Event()
     load = asyncio.ensure_future(blow(storm, over))
     once = httpx.Limits(max_keepalive_connections=0)  # an idle connection may close meanwhile
@@ -113,7 +118,8 @@ async def while_promoting(storm: Storm, key: str, promotions: int, *, every_s: f
         timeout=60,
     ) as rest:
         for turn in range(promotions):
-            await promote(rest, storm.models[turn % 2], version=2 - turn // 2 % 2)
+            round_, at = divmod(turn, len(storm.models))
+            await promote(rest, storm.models[at], version=2 - round_ % 2)
             await asyncio.sleep(every_s)
     over.set()
     return await load

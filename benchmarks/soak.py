@@ -1,9 +1,10 @@
 """`make soak`: twenty minutes of all sorts of requests, and what the web processes hold meanwhile.
 
 Its own `manage.py up` with two web processes. Bodies of 1 to 300 rows and some of thousands, for
-all example models, in every spelling; some are wrong, some callers hang up. Every answer is
-checked for its status and its number of rows. Ends with 1 where an answer was wrong or missing, or
-where a process has gained more than 2 MB after the first quarter of the time.
+all example models, of which one keeps its answers, in every spelling; some are wrong, some callers
+hang up. Every answer is checked for its status and its number of rows. Ends with 1 where an answer
+was wrong or missing, or where a process has gained more than 2 MB after the first quarter of the
+time.
 """
 
 import argparse
@@ -28,12 +29,17 @@ from benchmarks.caller import Caller
 from benchmarks.memory import MB, MOST_GAINED, Watch, gains
 from modelregistry.examples.training import CHURN_COLUMNS, churn_table
 from predictions.measure.bodies import iris_rows
-from tests.running import Stack, running
+from tests.running import Stack, manage, running
 
 SETTLING = 0.25  # of the time
 SAMPLED_EVERY_S, TOLD_EVERY_S, HUNG_S = 5.0, 60.0, 60.0
 BODIES = 600
 LEAVING, LEAVES_WITHIN_S = 0.05, 0.05  # share of the callers, seconds
+KEEP = """
+from modelregistry import services
+
+services.change_model(name="diabetes", changes={"cache_ttl_s": 60.0})
+"""
 Rows: TypeAlias = list[list[object]]
 
 
@@ -61,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="mlapi-soak-") as name,
         running(Path(name) / "data" / "var", MLAPI_WORKERS="2") as stack,
     ):
+        kept = manage(stack.data_dir, "shell", "-v0", "-c", KEEP)
+        assert kept.returncode == 0, kept.stderr
         return uvloop.run(soak(stack, options))
 
 
@@ -108,18 +116,22 @@ async def _ask(
     while True:
         one = random.choice(asked)
         if random.random() < LEAVING:
-            await _leave(caller, one, random)
-            outcomes["left"] += 1
+            outcomes[await left(caller, one, random)] += 1
         else:
             outcomes[await _outcome(caller, one)] += 1
         await asyncio.sleep(random.uniform(0, 2 * pause_s))
 
 
-async def _leave(caller: Caller, asked: Asked, random: Random) -> None:
-    """Hang up inside the body, or while the answer is waited for."""
-    await caller.send(asked.path, asked.body, sent=random.choice((0.5, 1.0)))
+async def left(caller: Caller, asked: Asked, random: Random) -> str:
+    """Hang up inside the body, or while the answer is waited for; `left`, or what is wrong."""
+    try:
+        await caller.send(asked.path, asked.body, sent=random.choice((0.5, 1.0)))
+    except OSError:
+        caller.leave()
+        return f"closed: {asked.path}"
     await asyncio.sleep(random.uniform(0, LEAVES_WITHIN_S))
     caller.leave(rudely=random.random() < 0.5)
+    return "left"
 
 
 async def _outcome(caller: Caller, asked: Asked) -> str:

@@ -1,7 +1,8 @@
 """Callers who ask without a pause and of whom some hang up, each answer held against its question.
 
-The rows of no two requests are the same, and the model's answer tells the row and the version, so
-that an answer to somebody else, of another version or of two at once is seen.
+The rows of no two requests are the same, unless they are to come again later, and the model's
+answer tells the row and the version, so that an answer to somebody else, of another version or of
+two at once is seen.
 """
 
 import asyncio
@@ -78,19 +79,26 @@ async def _call(
             break
         path = f"/api/v1/models/{storm.models[number % len(storm.models)]}/predict"
         if random.random() < storm.leaving:
-            await _leave(caller, path, rows_of(number, storm.cycle), random)
-            outcome.left += 1
+            await _leave(caller, path, rows_of(number, storm.cycle), random, outcome)
         else:
             await _ask(caller, path, number, rows_of(number, storm.cycle), outcome)
     caller.leave()
 
 
-async def _leave(caller: Caller, path: str, rows: list[list[float]], random: Random) -> None:
+async def _leave(
+    caller: Caller, path: str, rows: list[list[float]], random: Random, outcome: Outcome
+) -> None:
     """Hang up inside the body, at once, or a little later, when the answer may be there."""
     sent = random.choice((random.random(), 1.0, 1.0))
-    await caller.send(path, json.dumps({"rows": rows}).encode(), sent=sent)
+    try:
+        await caller.send(path, json.dumps({"rows": rows}).encode(), sent=sent)
+    except OSError as error:
+        caller.leave()
+        outcome.fail("connection closed", repr(error))
+        return
     await asyncio.sleep(random.choice((0.0, random.uniform(0, LEAVES_WITHIN_S))))
     caller.leave(rudely=random.random() < 0.5)
+    outcome.left += 1
 
 
 async def _ask(

@@ -5,15 +5,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from benchmarks.chaos import MODELS, QUICK, SLOW, lasting, while_promoting
+from benchmarks.chaos import FEW, KEPT, MANY, MODELS, NAMES, lasting, while_promoting
 from benchmarks.storm import Outcome, Storm, blow
 from tests.conftest import Install
 from tests.running import Stack, manage, running, until
 from tests.service.steered import register
-from tests.service.test_metrics import scraped
+from tests.service.test_metrics import scraped, value
 
 pytestmark = [pytest.mark.stack, pytest.mark.alone]
 REQUESTS, SECONDS, PROMOTIONS = 4000, 4.0, 12
@@ -24,14 +25,14 @@ def house(install: Install) -> Iterator[Stack]:
     data_dir = install("storms")
     register(data_dir, *MODELS)
     with running(data_dir, "--no-worker", MLAPI_WORKERS="2") as stack:
-        until(lambda: stack.log.count(f"{SLOW} version 1 is live") == 2, 60, "all are live")
+        until(lambda: stack.log.count(f"{KEPT} version 1 is live") == 2, 60, "all are live")
         yield stack
 
 
 @pytest.fixture
 def storm(house: Stack) -> Iterator[Storm]:
     """64 callers; when they are gone, no request is left in the service but the one that looks."""
-    yield Storm(url=house.base_url, models=(QUICK, SLOW))
+    yield Storm(url=house.base_url, models=NAMES, cycle=MANY)
     until(lambda: scraped(house)["concurrent_requests", ()] == 1, 30, "no request is left")
 
 
@@ -41,19 +42,27 @@ def assert_right(outcome: Outcome) -> None:
     assert outcome.answered > 100  # on a busy machine, too
 
 
-async def test_while_a_fifth_hangs_up_all_others_get_their_own_answers(storm: Storm) -> None:
-    leaving = Storm(url=storm.url, models=storm.models, leaving=0.2, requests=REQUESTS)
-    outcome = await blow(leaving, asyncio.Event())
+def kept_answers(house: Stack) -> float:
+    """Requests that were answered by what was kept, or by somebody else's run."""
+    return value(house, "predictions_cache_hits_total", model=KEPT)
+
+
+async def test_while_a_fifth_hangs_up_all_others_get_their_own_answers(
+    house: Stack, storm: Storm
+) -> None:
+    before = kept_answers(house)
+    outcome = await blow(replace(storm, leaving=0.2, requests=REQUESTS), asyncio.Event())
     assert_right(outcome)
     assert outcome.total == REQUESTS
     assert outcome.left > REQUESTS / 10
+    assert kept_answers(house) > before
 
 
-async def test_while_a_tenth_hangs_up_nobody_waits_for_ever(storm: Storm) -> None:
-    outcome = await lasting(
-        Storm(url=storm.url, models=storm.models, leaving=0.1, cycle=50), SECONDS
-    )
+async def test_while_a_tenth_hangs_up_nobody_waits_for_ever(house: Stack, storm: Storm) -> None:
+    before = kept_answers(house)
+    outcome = await lasting(replace(storm, leaving=0.1, cycle=FEW), SECONDS)
     assert_right(outcome)
+    assert kept_answers(house) > before + 100
 
 
 async def test_promotions_under_load_fail_nobody_and_no_answer_is_of_two_versions(
