@@ -162,8 +162,9 @@ class ModelVersionAdmin(
 
     @admin.display(description="State", ordering="state")
     def state_shown(self, version: ModelVersion) -> SafeString:
-        damaged = "its file is damaged" if version.damage else ""
-        return format_html("{} {} {}", state_badge(version), damaged, libraries_badge(version))
+        damaged = badge("file damaged", "danger") if version.damage else ""
+        badges = state_badge(version), damaged, libraries_badge(version)
+        return format_html('<span class="version-state">{} {} {}</span>', *badges)
 
     @admin.display(description="Serves")
     def serves(self, version: ModelVersion) -> str:

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from modelregistry import services
+from modelregistry.admin.reading import badge
 from modelregistry.artifacts import LocalFolder
 from modelregistry.errors import DamagedArtifact, NotPromotable, StoreUnavailable
 from modelregistry.models import ModelVersion, Revision
@@ -269,6 +270,6 @@ def test_its_page_and_the_list_say_what_is_wrong_and_what_to_do() -> None:
     assert "which can be retried" not in page
     assert "Inputs and outputs" in page  # what it takes is known as before
     listed = client.get(reverse("admin:modelregistry_modelversion_changelist")).content.decode()
-    assert "its file is damaged" in listed
+    assert badge("file damaged", "danger") in listed
     told = client.get(f"/api/v1/models/plants/versions/{version.number}/").json()
     assert (told["state"], told["reason"]) == ("broken", fresh(version).damage)
