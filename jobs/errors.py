@@ -20,6 +20,11 @@ JobError
     └── Superseded   the lease was lost: somebody else has this job now
 """
 
+from typing import Literal, TypeAlias, get_args
+
+Reason: TypeAlias = Literal["malformed", "unknown_task", "no_row", "wrong_arguments"]
+REASONS: tuple[str, ...] = get_args(Reason)  # labels of the metrics
+
 
 class JobError(Exception):
     """Base of all; the message is a full sentence that everyone may read."""
@@ -78,9 +83,9 @@ class JobFailed(JobError):
 
 
 class Quarantined(JobError):
-    def __init__(self, message: str, reason: str = "malformed") -> None:
+    def __init__(self, message: str, reason: Reason = "malformed") -> None:
         super().__init__(message)
-        self.reason = reason  # one of a few words, a label of the metrics
+        self.reason = reason
 
 
 class Stopped(JobError):

@@ -5,11 +5,14 @@ The dispatcher reads the gauges from the rows; with several of them the newest r
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import product
 
 from django.db.models import Count, Min
 from prometheus_client import Counter, Gauge, Histogram
 
 from jobs import states
+from jobs.errors import REASONS
+from jobs.kinds import all_kinds
 from jobs.models import Job
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -25,6 +28,21 @@ WAIT = Histogram("jobs_wait_seconds", "From due to the first start.", ["kind"], 
 RUN = Histogram("jobs_run_seconds", "From the last start to the end.", ["kind"], buckets=BUCKETS)
 RESCUED = Counter("jobs_rescued_total", "Jobs taken from workers that were lost.", ["kind"])
 QUARANTINED = Counter("jobs_quarantined_total", "Messages that made no sense.", ["reason"])
+
+
+def count_from_zero(*counters: Counter) -> None:
+    """Show these with all labels that they may have, in a process that counts them.
+
+    Prometheus sees no increase in a series whose first value is 1.
+    """
+    known = {
+        "kind": [kind.name for kind in all_kinds()],
+        "state": states.TERMINAL,
+        "reason": REASONS,
+    }
+    for counter in counters:
+        for values in product(*(known[name] for name in counter._labelnames)):
+            counter.labels(*values)
 
 
 def count_started(job: Job) -> None:

@@ -18,7 +18,7 @@ from kombu.transport import redis
 from redis import DataError, ResponseError
 
 from jobs.errors import Quarantined
-from jobs.metrics import QUARANTINED
+from jobs.metrics import FINISHED, QUARANTINED, count_from_zero
 
 log = logging.getLogger(__name__)
 LONGEST_NAME = 200
@@ -151,6 +151,7 @@ class QuarantiningConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        count_from_zero(FINISHED, QUARANTINED)
         self._start = self.controller._process_task
         self.controller._process_task = self._start_or_set_aside
 

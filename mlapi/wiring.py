@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from jobs.metrics import FINISHED, count_from_zero
 from jobs.nudging import Nudged
 from jobs.preconditions import broker_fault, database_fault, migration_fault
 from mlapi import health
@@ -67,6 +68,7 @@ def start() -> None:
     faults = (broker_fault(settings.CELERY_BROKER_URL), database_fault() or migration_fault())
     for fault in filter(None, faults):
         log.warning("%s", fault)
+    count_from_zero(FINISHED)
     metrics_follower.start()
     keys.follower.start()
     health.broker_follower.start()

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from jobs import execution, services
 from jobs.kinds import find
-from jobs.metrics import read_gauges
+from jobs.metrics import FINISHED, QUARANTINED, RESCUED, count_from_zero, read_gauges
 from jobs.models import Job
 
 pytestmark = [
@@ -40,6 +40,19 @@ def test_ends_are_counted_by_kind_and_state() -> None:
     assert [new - old for new, old in zip(after, before, strict=True)] == [1, 1, 1]
     assert value("jobs_wait_seconds_count", kind="add_task") == started + 1
     assert value("jobs_run_seconds_count", kind="stumble_task") == ran + 1
+
+
+def test_all_that_may_end_is_counted_from_zero_and_what_was_counted_stays() -> None:
+    FINISHED.labels("add_task", "failed").inc()
+    counted = value("jobs_finished_total", kind="add_task", state="failed")
+    count_from_zero(FINISHED, RESCUED, QUARANTINED)
+    for state in ("succeeded", "failed", "cancelled", "dead"):
+        there = {"kind": "poison_task", "state": state}
+        assert REGISTRY.get_sample_value("jobs_finished_total", there) == 0
+    assert REGISTRY.get_sample_value("jobs_rescued_total", {"kind": "poison_task"}) == 0
+    for reason in ("malformed", "unknown_task", "no_row", "wrong_arguments"):
+        assert REGISTRY.get_sample_value("jobs_quarantined_total", {"reason": reason}) is not None
+    assert value("jobs_finished_total", kind="add_task", state="failed") == counted
 
 
 def test_gauges_are_what_the_rows_say_and_go_back_to_zero() -> None:

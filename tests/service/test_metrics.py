@@ -129,6 +129,25 @@ def test_clients_that_leave_and_those_without_a_place_are_counted_once(asked: St
     assert value(asked, "prediction_phase_seconds_count", model=SLOW, phase="queue") == 0
 
 
+KINDS = {
+    *("predict_task", "batch_predict_task", "load_test_task", "retrain_model_task"),
+    *("convert_model_task", "compare_versions_task", "ingest_version_task"),
+}
+
+
+def labels_of(stack: Stack, name: str) -> set[tuple[str, ...]]:
+    return {tuple(value for _, value in labels) for n, labels in scraped(stack) if n == name}
+
+
+def test_what_no_job_has_come_to_yet_is_counted_from_zero(stack: Stack) -> None:
+    every = {(kind, end) for kind in KINDS for end in ("succeeded", "failed", "cancelled", "dead")}
+    until(lambda: labels_of(stack, "jobs_finished_total") >= every, 30, "every kind and end")
+    until(lambda: labels_of(stack, "jobs_rescued_total") >= {(k,) for k in KINDS}, 30, "dispatch")
+    assert value(stack, "jobs_rescued_total", kind="load_test_task") == 0
+    reasons = {("malformed",), ("unknown_task",), ("no_row",), ("wrong_arguments",)}
+    until(lambda: labels_of(stack, "jobs_quarantined_total") == reasons, 30, "the worker")
+
+
 def test_durations_of_both_planes_are_histograms_by_endpoint_and_method(stack: Stack) -> None:
     httpx.post(f"{stack.base_url}/predict-async", json=BODY)
     labels = {"endpoint": "/predict-async", "method": "POST"}

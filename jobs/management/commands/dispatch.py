@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.dispatch import dispatch
 from jobs.exposition import serve_where_asked
+from jobs.metrics import FINISHED, RESCUED, count_from_zero
 from jobs.notify import notify_ready
 from jobs.preconditions import first_fault
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **_options: object) -> None:
         if fault := first_fault(settings.CELERY_BROKER_URL):
             raise CommandError(fault, returncode=2)
+        count_from_zero(FINISHED, RESCUED)
         served = settings.MLAPI.metrics_address
         if fault := serve_where_asked(served, token=settings.MLAPI.metrics_token):
             raise CommandError(fault, returncode=2)
