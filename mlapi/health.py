@@ -10,8 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from jobs.exposition import counted, has_token, is_loopback
 from mlapi.limits import drain
+from mlapi.machine import MachineCollector
 from mlapi.model_metrics import ModelMeter
-from mlapi.observability import MachineCollector, meter
+from mlapi.observability import meter
 from mlapi.problems import NoMetricsToken, django_response
 from predictions.following import Follower
 from predictions.runtime import models

@@ -1,7 +1,7 @@
 """Request ids, latency and counts, for the lane and Django alike.
 
-The five names of the tutorial: request_duration_seconds, requests_total, concurrent_requests,
-system_memory_percent, system_cpu_percent. The lane counts in plain integers, folded into
+Three names of the tutorial: request_duration_seconds, requests_total, concurrent_requests; the
+other two are in mlapi/machine.py. The lane counts in plain integers, folded into
 prometheus_client a few times a second, at a scrape and at the end: an observation of its own
 costs 2.5 microseconds with several processes.
 """
@@ -12,15 +12,12 @@ import os
 import re
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import perf_counter
 
-import psutil
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 BUCKETS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
@@ -178,14 +175,3 @@ def template_of(route: str) -> str:
     """A Django route as people write it: ^a/(?P<name>[^/]+)/?$ and a/<str:name> are /a/{name}."""
     plain = re.sub(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>", r"{\1\2}", route)
     return "/" + plain.removeprefix("^").removesuffix("$").removesuffix("/?").replace("\\", "")
-
-
-class MachineCollector(Collector):
-    """Memory and processor load of the machine, read at the scrape."""
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        memory, cpu = psutil.virtual_memory().percent, psutil.cpu_percent(interval=None)
-        yield GaugeMetricFamily("system_memory_percent", "Memory in use, percent.", value=memory)
-        yield GaugeMetricFamily(
-            "system_cpu_percent", "Processor load since the last scrape, percent.", value=cpu
-        )
