@@ -13,6 +13,7 @@ from mlapi.examples import GROUPS
 from mlapi.operations import SECTIONS, Operation
 from mlapi.pasted import Example
 from mlapi.problems import CATALOGUE, CONTENT_TYPE, INTERNAL
+from predictions.protocols.encodings import ACCEPTED
 from predictions.protocols.timeouts import LONGEST_S
 
 Document = dict[str, Any]  # JSON, as drf-spectacular hands it on
@@ -23,6 +24,12 @@ REQUEST_TIMEOUT: Document = {
     "description": "Seconds from the body's last byte; after them the answer is 504, and rows "
     "that have not run do not run. More than a day is a day.",
     "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_S},
+}
+CONTENT_ENCODING: Document = {
+    "in": "header",
+    "name": "Content-Encoding",
+    "description": "How the body is compressed; without it, not at all. Others are 415.",
+    "schema": {"type": "string", "enum": ACCEPTED.split(", ")},
 }
 KEY_OR_NONE: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
 
@@ -76,8 +83,8 @@ def _completed(item: Document, operation: Operation, section: str) -> Document:
     details |= {"operationId": operation.name, "summary": operation.summary, "tags": [section]}
     if operation.request:
         details |= {"requestBody": _request(operation.request, path), "security": KEY_OR_NONE}
-    if HTTPStatus.GATEWAY_TIMEOUT in operation.problems:
-        details["parameters"] = [*details.get("parameters", []), REQUEST_TIMEOUT]
+    if headers := _headers(operation):
+        details["parameters"] = [*details.get("parameters", []), *headers]
     if operation.answer or path == "/metrics":
         details["responses"]["200"] = {"description": "The answer.", "content": _answer(operation)}
     for status in operation.problems:
@@ -85,6 +92,12 @@ def _completed(item: Document, operation: Operation, section: str) -> Document:
     if path == "/readyz":
         details["responses"]["503"] = {"description": "Not yet.", "content": _answer(operation)}
     return details
+
+
+def _headers(operation: Operation) -> list[Document]:
+    """Those that a prediction may have."""
+    timed = HTTPStatus.GATEWAY_TIMEOUT in operation.problems
+    return [CONTENT_ENCODING] * bool(operation.request) + [REQUEST_TIMEOUT] * timed
 
 
 NAME: Document = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}

@@ -62,6 +62,18 @@ def test_keys_are_bearer_tokens_and_predictions_need_none(document: Document) ->
     assert {} not in listing["security"]
 
 
+def test_predictions_name_the_headers_they_take(document: Document) -> None:
+    def headers(path: str) -> dict[str, Document]:
+        given = document["paths"][path]["post"].get("parameters", [])
+        return {one["name"]: one["schema"] for one in given if one["in"] == "header"}
+
+    both = headers("/api/v1/models/{name}/predict")
+    assert both.keys() == {"Content-Encoding", "Request-Timeout"}
+    assert both["Content-Encoding"]["enum"] == ["gzip", "deflate"]
+    assert headers("/predict-async").keys() == both.keys()
+    assert headers("/predict-sync").keys() == {"Content-Encoding"}
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path)
 @pytest.mark.stack
 def test_what_a_route_takes_and_gives_fits_its_schema(
