@@ -161,10 +161,11 @@ class ModelRuntime:
             if loaded is None:
                 return False
             self.engine.swap(loaded)
+        before = self._live.get(live.model)
         self._live[live.model] = live
         others = [pk for pk in self._kept.get(live.model, ()) if pk != live.version_id]
         self._kept[live.model] = [live.version_id, *others][:KEPT_OPEN]
-        log.info("%s version %d is live", live.model, live.version)
+        log.info("%s version %d %s", live.model, live.version, _news_of(live, before))
         return True
 
     def _can_wait(self, live: LiveVersion) -> bool:
@@ -258,6 +259,11 @@ class ModelRuntime:
         if not self.follower.has_read:
             self.follower.wait_for_read(timeout_s)
         return self.follower.has_read
+
+
+def _news_of(live: LiveVersion, before: LiveVersion | None) -> str:
+    same = before is not None and before.version_id == live.version_id
+    return "is served by its new settings" if same else "is live"
 
 
 def _row(version_id: int) -> LiveVersion:

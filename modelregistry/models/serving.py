@@ -8,6 +8,7 @@ from django.db import models
 
 MOST_BATCH_ROWS, LONGEST_WAIT_MS, MOST_QUEUE_ROWS = 65_536, 1000.0, 1_000_000
 LONGEST_DEADLINE_MS, LONGEST_CACHE_S = 86_400_000, 86_400.0
+LONGER_THAN_THE_WAIT = "It must be longer than max_wait_ms, which rows wait for others."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class ServedModel(models.Model):
         """Whoever waits for company until it is too late is never answered."""
         super().clean()
         if self.deadline_ms is not None and self.max_wait_ms >= self.deadline_ms:
-            raise ValidationError({"deadline_ms": "It must be longer than rows wait for others."})
+            raise ValidationError({"deadline_ms": LONGER_THAN_THE_WAIT})
 
     @property
     def serving(self) -> Serving:

@@ -1,6 +1,6 @@
 """What the registry's routes take, decoded strictly; the same for the API's documentation."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 from django.http import QueryDict
@@ -95,8 +95,19 @@ def _words(error: msgspec.ValidationError, body: type[Strict]) -> str:
     if "matching regex" in what:
         return f"a text holds a NUL character at {where}"
     if what.startswith("Object contains unknown field") and where:
-        return f"there is a name too many at {where}"
+        known = ", ".join(_struct_at(where, body).__struct_encode_fields__)
+        return f"there is a name too many at {where}; known are {known}"
     return fault_of(error, body)
+
+
+def _struct_at(where: str, body: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """What belongs at a place like `$.serving`."""
+    found = body
+    for name in where.strip("`").split(".")[1:]:
+        hint = get_type_hints(found)[name]
+        types = (one for one in (hint, *get_args(hint)) if isinstance(one, type))
+        (found,) = (one for one in types if issubclass(one, msgspec.Struct))
+    return found
 
 
 class NewModelSerializer(serializers.Serializer[object]):

@@ -215,8 +215,9 @@ def test_a_version_this_code_cannot_read_does_not_hide_the_others(
 
 
 def test_how_callers_are_served_is_followed_without_reading_a_file(
-    runtime: ModelRuntime, first: ModelVersion
+    runtime: ModelRuntime, first: ModelVersion, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.clear()
     before = runtime.engine.live("flowers")
     assert (before.policy, before.deadline_s) == (Policy(), inf)
     services.store().backend.path(first.onnx_sha256).unlink()
@@ -235,3 +236,5 @@ def test_how_callers_are_served_is_followed_without_reading_a_file(
     assert now.policy == Policy(max_batch_rows=8, max_wait_s=0.0025, max_queue_rows=16)
     assert (now.deadline_s, now.cache_ttl_s) == (0.25, 2.5)
     assert now.runtime is before.runtime
+    assert "flowers version 1 is served by its new settings" in caplog.messages
+    assert "flowers version 1 is live" not in caplog.messages, "which it was before"

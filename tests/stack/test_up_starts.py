@@ -3,16 +3,18 @@
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from mlapi.env import read_environment
+from mlapi.env import BASE_DIR, read_environment
 from mlapi.lifeline import AUTOGROUP
-from mlapi.management.commands.up import where_to_go
-from tests.running import Stack, manage, processes_of, running, until
+from mlapi.management.commands.up import pasted, where_to_go
+from tests.running import Stack, clean_environ, manage, processes_of, running, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -50,12 +52,27 @@ def test_the_password_it_prints_opens_the_admin_and_is_kept_nowhere(stack: Stack
     assert kept == []
 
 
-def test_a_later_start_says_how_to_set_another_password() -> None:
+def test_a_later_start_says_how_to_set_another_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(BASE_DIR)
+    monkeypatch.setattr(sys, "executable", str(BASE_DIR / ".venv" / "bin" / "python"))
     said = where_to_go(read_environment({}), None)["Sign in"]
     assert "shown at the first start" in said
-    assert "`manage.py changepassword admin`" in said
+    assert "`.venv/bin/python manage.py changepassword admin`" in said
     given = read_environment({"DJANGO_SUPERUSER_PASSWORD": "x"})
     assert "Sign in" not in where_to_go(given, None)
+
+
+def test_a_command_works_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        ["bash", "-c", pasted("env --help")],
+        env=clean_environ(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "manage.py env" in done.stdout
 
 
 def files_in(folder: Path) -> list[Path]:

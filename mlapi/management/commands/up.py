@@ -1,12 +1,14 @@
 """`manage.py up`: the whole service on one machine, from checks to a clean stop."""
 
 import os
+import shlex
 import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from socket import socket
 
 from django.core.management.base import BaseCommand
@@ -144,8 +146,19 @@ def wait_for_default_model(
     else:
         console.say(
             f"there is no model {name} to serve yet: "
-            f"`manage.py register_model FILE --model {name} --promote`"
+            f"`{pasted(f'register_model FILE --model {name} --promote')}`"
         )
+
+
+def pasted(command: str) -> str:
+    """One of manage.py's as it works in the folder and with the Python that `up` was started in."""
+    python, manage = (_from_here(path) for path in (Path(sys.executable), BASE_DIR / "manage.py"))
+    return f"{python} {manage} {command}"
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def where_to_go(environment: Environment, password: str | None) -> dict[str, str]:
@@ -154,6 +167,7 @@ def where_to_go(environment: Environment, password: str | None) -> dict[str, str
     if password:
         rows["Sign in"] = f"{environment.superuser_username}, password {password} (shown once)"
     elif environment.embedded and not environment.superuser_password:
-        another = f"`manage.py changepassword {environment.superuser_username}` sets another"
+        command = pasted(f"changepassword {shlex.quote(environment.superuser_username)}")
+        another = f"`{command}` sets another"
         rows["Sign in"] = f"the password was shown at the first start; {another}"
     return rows

@@ -30,7 +30,10 @@ def test_it_is_a_job_on_that_version(chief: Client, body: object) -> None:
     ("body", "said"),
     [
         ({"options": 1}, "Expected `object | null`, got `int`"),
-        ({"options": {"precision": "any"}}, "there is a name too many at `$.options`"),
+        (
+            {"options": {"precision": "any"}},
+            "there is a name too many at `$.options`; known are dtypes, opset.",
+        ),
         ({"options": {"opset": 99}}, "opset is a whole number from 9"),
         ({"option": {}}, "there is a name too many; known are options"),
     ],

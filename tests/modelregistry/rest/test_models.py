@@ -90,6 +90,29 @@ def test_a_refusal_says_what_is_wrong(chief: Client, body: str, said: str) -> No
     assert chief.post(MODELS, body, JSON).json()["detail"] == said
 
 
+@pytest.mark.parametrize(
+    ("serving", "said"),
+    [
+        (
+            {"bogus": 1},
+            (
+                "This body does not fit: there is a name too many at `$.serving`; known are "
+                "max_batch_rows, max_wait_ms, max_queue_rows, deadline_ms, cache_ttl_s."
+            ),
+        ),
+        (
+            {"max_wait_ms": 250, "deadline_ms": 250},
+            "deadline_ms: It must be longer than max_wait_ms, which rows wait for others.",
+        ),
+    ],
+)
+def test_a_refused_setting_names_those_that_there_are(
+    chief: Client, serving: dict[str, int], said: str
+) -> None:
+    services.create_model(name="plants", task="regression")
+    assert chief.patch(PLANTS, {"serving": serving}, JSON).json()["detail"] == said
+
+
 def test_what_is_said_of_a_model_can_be_changed_and_the_rest_stays(chief: Client) -> None:
     services.create_model(name="plants", task="regression", description="old")
     revision = Revision.objects.current()
