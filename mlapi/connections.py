@@ -23,8 +23,8 @@ from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
 from mlapi.upgrades import parser_behind_head
-from predictions.errors import HeadersTooLarge, Malformed, PredictionError, TooManyRequests, TooSlow
-from predictions.lane.asgi import App, Message, Receive, Send
+from predictions.errors import Crowded, HeadersTooLarge, Malformed, PredictionError, TooSlow
+from predictions.lane.asgi import App, Message, Receive, Send, given_id, send_reply
 from predictions.lane.collaborators import Reply
 
 SLOWEST: Final = 1000  # bytes a second
@@ -182,10 +182,11 @@ class LimitedHttp(HttpToolsProtocol):
         return HeadersTooLarge(most.head_bytes, most.head_fields)
 
     def _crowd_fault(self) -> PredictionError | None:
-        spare = PLACES_OF_PROBES if self.url.rstrip(b"/") in PROBES else 0
+        path = self.url.partition(b"?")[0].rstrip(b"/")
+        spare = PLACES_OF_PROBES if path in PROBES else 0
         if len(self.tasks) < self.limits.in_flight + spare:
             return None
-        return TooManyRequests("As many requests as may be are being answered.")
+        return Crowded("As many requests as may be are being answered.")
 
     def _refuse(self, fault: PredictionError) -> None:
         """In the application's place, so that pipelined answers keep their order."""
@@ -261,7 +262,7 @@ class LimitedHttp(HttpToolsProtocol):
             self._end_with(Malformed(msg))
 
     def _write(self, fault: PredictionError) -> None:
-        status, headers, body = self.refusal(fault, _given_id(_headers_of(self.scope)))
+        status, headers, body = self.refusal(fault, given_id(_headers_of(self.scope)))
         lines = [*self.server_state.default_headers, *headers]
         fields = b"".join(b"%b: %b\r\n" % line for line in lines if line[0] != b"connection")
         self.transport.write(STATUS_LINE[status] + fields + b"connection: close\r\n\r\n" + body)
@@ -280,19 +281,13 @@ def _refusing(render: Callable[[bytes | None], Reply]) -> App:
     """An application that answers the one way, without looking at a body."""
 
     async def refuse(scope: Message, receive: Receive, send: Send) -> None:
-        status, headers, body = render(_given_id(scope["headers"]))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_reply(render(given_id(scope["headers"])), send)
 
     return refuse
 
 
 def _headers_of(scope: HTTPScope | None) -> list[tuple[bytes, bytes]]:
     return [] if scope is None else list(scope["headers"])
-
-
-def _given_id(headers: list[tuple[bytes, bytes]]) -> bytes | None:
-    return next((value for name, value in headers if name == b"x-request-id"), None)
 
 
 def _sweep(

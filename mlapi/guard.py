@@ -7,7 +7,7 @@ from mlapi.limits import Limits, upload_permission
 from mlapi.observability import REQUESTS, request_ids
 from mlapi.problems import lane_reply
 from predictions.errors import BodyTooLarge, UnsupportedEncoding
-from predictions.lane.asgi import App, Message, Receive, Send, linger
+from predictions.lane.asgi import App, Message, Receive, Send, given_id, joined, linger, send_reply
 from predictions.lane.collaborators import Reply
 from predictions.protocols.encodings import coding_of
 
@@ -79,7 +79,7 @@ class Guard:
 
 def _coding_of(scope: Message) -> bytes | None:
     try:
-        return coding_of(scope["headers"])
+        return coding_of(joined(scope["headers"], b"content-encoding"))
     except UnsupportedEncoding as fault:
         raise Refused(fault) from None
 
@@ -91,7 +91,4 @@ def refused(error: Exception, given_id: bytes | None) -> Reply:
 
 
 async def _refuse(error: Exception, scope: Message, send: Send) -> None:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
-    status, headers, body = refused(error, given)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send_reply(refused(error, given_id(scope["headers"])), send)

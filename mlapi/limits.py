@@ -12,7 +12,7 @@ LIMIT_VARIABLES = (
     Variable("MLAPI_MAX_UPLOAD_BYTES", "268435456", "the largest file, or files of one form"),
     Variable("MLAPI_MAX_HEADER_BYTES", "16384", "of a request's first line and headers"),
     Variable("MLAPI_MAX_HEADERS", "100", "headers of a request"),
-    Variable("MLAPI_RECEIVE_S", "15", "seconds for headers, and for each 1000 bytes/s of a body"),
+    Variable("MLAPI_RECEIVE_S", "15", "seconds for headers; a body must bring 1000 bytes in each"),
     Variable("MLAPI_MAX_IN_FLIGHT", "4096", "requests and sockets at once in a web process"),
 )
 MODEL = "[a-z0-9][a-z0-9._-]{0,63}"

@@ -70,7 +70,7 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     ),
     request_errors.TooSlow: Problem(408, "too_slow", "Too slow"),
     request_errors.HeadersTooLarge: Problem(431, "headers_too_large", "Headers too large"),
-    request_errors.TooManyRequests: Problem(503, "overloaded", "Overloaded"),
+    request_errors.Crowded: Problem(503, "overloaded", "Overloaded"),
     request_errors.WrongInput: Problem(422, "wrong_input", "Wrong input for this model"),
     request_errors.NoOnnxArtifact: Problem(409, "no_onnx_artifact", "No ONNX artifact"),
     request_errors.NoSourceEstimator: Problem(409, "no_source_estimator", "No source estimator"),

@@ -19,6 +19,7 @@ from modelregistry.models import REGISTRY
 from predictions.following import Follower
 from predictions.lane.collaborators import Collaborators
 from predictions.lane.lane import Lane
+from predictions.lane.room import Room
 from predictions.loading import Loader
 from predictions.runtime import models, on_live_connection
 from predictions.serving.cache import Cache
@@ -58,6 +59,7 @@ lane = Lane(
         request_id=request_ids,
         meter=meter,
         body_limit=settings.MLAPI.limits.json_bytes,
+        room=Room(settings.MLAPI.limits.json_bytes),
     )
 )
 

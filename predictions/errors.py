@@ -9,7 +9,7 @@ PredictionError
 ├── BodyTooLarge           more bytes than the limit; carries it
 ├── HeadersTooLarge        the request line and its headers are longer, or more, than they may be
 ├── TooSlow                the request did not arrive in time
-├── TooManyRequests        as many requests as may be are being answered
+├── Crowded                as many requests, or large bodies, as may be are here
 ├── Unauthenticated        a key was given and is not valid
 ├── NoOnnxArtifact         the live version has no ONNX artifact
 └── NoSourceEstimator      the live version has no scikit-learn source
@@ -58,7 +58,7 @@ class TooSlow(PredictionError):
         super().__init__(f"The request did not arrive within {seconds:g} seconds.")
 
 
-class TooManyRequests(PredictionError):
+class Crowded(PredictionError):
     pass
 
 

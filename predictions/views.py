@@ -6,6 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -22,6 +23,7 @@ from predictions.errors import BodyTooLarge
 from predictions.lane.collaborators import Reply
 from predictions.lane.exchange import Target
 from predictions.lane.lane import Lane
+from predictions.protocols.encodings import coding_of, unpacked
 from predictions.protocols.json_body import require_json
 from predictions.serializers import (
     BatchFeaturesSerializer,
@@ -67,11 +69,16 @@ class TutorialView(APIView):
         return [one for one in made if not isinstance(one, SessionAuthentication)]
 
     def raw_body(self, request: Request) -> bytes:
-        """The body. Raises UnsupportedMediaType where it is not declared as JSON."""
+        """The body as it was before it was compressed; the guard, where it is, has unpacked it.
+
+        Raises UnsupportedMediaType where it is not declared as JSON, UnsupportedEncoding,
+        BodyTooLarge and Malformed.
+        """
         declared = request.META.get("CONTENT_TYPE") or None
-        require_json(declared.encode("latin-1", "replace") if declared else None)
+        require_json(_bytes(declared) if declared else None)
+        coding = coding_of(_bytes(request.META.get("HTTP_CONTENT_ENCODING", "")))
         body: bytes = request._request.body
-        return body
+        return body if coding is None else unpacked(body, coding, settings.MLAPI.limits.json_bytes)
 
 
 class PredictSync(TutorialView):

@@ -1,15 +1,14 @@
 """The lane's door for any ASGI server: reads the body, waits for the answer, watches the client."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 
-from predictions.errors import BodyTooLarge, PredictionError, TooManyRequests
+from predictions.errors import BodyTooLarge, PredictionError
 from predictions.lane.collaborators import Reply
-from predictions.lane.compressed import unpacked
-from predictions.lane.exchange import LARGE_BODY, Exchange, Target
+from predictions.lane.exchange import Exchange, Target
 from predictions.lane.lane import Lane
-from predictions.protocols.encodings import coding_of
+from predictions.lane.room import Room, Share
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -19,7 +18,6 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 _WATCH_AFTER_S = 0.02
 _LINGER_S = 2.0  # how long a refused body is read on, so that its sender sees the refusal
 _LINGER_BYTES = 64_000_000
-_LARGEST_AT_ONCE = 32  # bodies of the largest size in memory, or more smaller ones
 
 
 class ClientGone(Exception):
@@ -45,28 +43,12 @@ class Mailbox:
         return self._waiter
 
 
-class Room:
-    """Bytes left for bodies that come in pieces or are large, of all requests together."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, size: int) -> None:
-        self.left = size
-
-    def take(self, size: int) -> None:
-        """Raises TooManyRequests."""
-        if size > self.left:
-            raise TooManyRequests("As many large bodies as may be are being read.")
-        self.left -= size
-
-
 class LaneDoor:
     """Requests for the lane's paths go to the lane, all others to `app`."""
 
     def __init__(self, lane: Lane, app: App) -> None:
         self._lane = lane
         self._app = app
-        self._room = Room(_LARGEST_AT_ONCE * lane.body_limit)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         target = self._lane.target(scope["path"]) if scope["type"] == "http" else None
@@ -77,29 +59,35 @@ class LaneDoor:
 
     async def _answer(self, target: Target, scope: Message, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
+        if b"content-encoding" in headers:  # of two lines the first counts as much
+            headers[b"content-encoding"] = joined(scope["headers"], b"content-encoding")
         mailbox = Mailbox()
         try:
-            body = await read_body(receive, headers, self._lane.body_limit, self._room)
-            if b"content-encoding" in headers and (coding := coding_of(scope["headers"])):
-                body = await unpacked(body, coding, self._lane.body_limit)
+            body = await read_body(receive, headers, self._lane.body_limit, self._lane.room)
         except ClientGone:
             return
         except PredictionError as fault:
             self._lane.refuse(target, scope["method"], headers, fault, mailbox.put)
         else:
-            large = len(body) if len(body) > LARGE_BODY else 0
-            self._room.left -= large
-            try:
-                exchange = self._lane.handle(target, scope["method"], headers, body, mailbox.put)
-                if mailbox.reply is None:
-                    await _wait(exchange, mailbox, receive)
-            finally:
-                self._room.left += large
+            exchange = self._lane.handle(target, scope["method"], headers, body, mailbox.put)
+            del body  # the exchange knows how long it is needed
+            if mailbox.reply is None:
+                await _wait(exchange, mailbox, receive)
         if mailbox.reply is not None:
-            await _send(mailbox.reply, send)
+            await send_reply(mailbox.reply, send)
 
 
-async def _send(reply: Reply, send: Send) -> None:
+def joined(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes:
+    """What all lines of this name say, as one."""
+    return b",".join(value for name, value in headers if name == wanted)
+
+
+def given_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The client's own id of its request."""
+    return next((value for name, value in headers if name == b"x-request-id"), None)
+
+
+async def send_reply(reply: Reply, send: Send) -> None:
     status, headers, body = reply
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -139,7 +127,7 @@ async def _arrival_or_disconnect(arrival: asyncio.Future[None], receive: Receive
 async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, room: Room) -> bytes:
     """The whole body, its bytes counted as they come.
 
-    Raises BodyTooLarge, TooManyRequests or ClientGone.
+    Raises BodyTooLarge, Crowded or ClientGone.
     """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
@@ -157,13 +145,14 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, r
 async def _read_on(message: Message, receive: Receive, limit: int, room: Room) -> bytes:
     parts: list[bytes] = []
     size = 0
+    share = Share(room)
     try:
         while True:
             if message["type"] != "http.request":
                 raise ClientGone
             parts.append(message.get("body", b""))
-            room.take(len(parts[-1]))
             size += len(parts[-1])
+            share.hold(size)
             if size > limit:
                 if message.get("more_body"):
                     await linger(receive)
@@ -172,7 +161,7 @@ async def _read_on(message: Message, receive: Receive, limit: int, room: Room) -
                 return b"".join(parts)
             message = await receive()
     finally:
-        room.left += size
+        share.end()
 
 
 async def linger(receive: Receive) -> None:

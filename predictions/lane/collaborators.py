@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from predictions.lane.room import Room
 from predictions.serving.cache import Cache
 from predictions.serving.engine import Engine, Loaded
 from predictions.serving.errors import ServingError
@@ -27,7 +28,8 @@ class Collaborators:
     `authenticate(header, then)` calls `then(None)`, or `then` with what is wrong with the key, at
     once or later, on the loop. `fetch(address, then)` has a version loaded: `then` is called on the
     loop with it, or with what is wrong. `problem(error, request_id)` renders any exception.
-    `request_id(given)` takes the client's own id, or makes one. `body_limit` is in bytes.
+    `request_id(given)` takes the client's own id, or makes one. `body_limit` is in bytes,
+    of a body as it comes and as it was before it was compressed; `room` is what large ones share.
     """
 
     engine: Engine
@@ -39,3 +41,4 @@ class Collaborators:
     request_id: Callable[[bytes | None], str]
     meter: Meter
     body_limit: int
+    room: Room

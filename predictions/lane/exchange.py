@@ -4,8 +4,7 @@ No scope, future or task: a request is (method, path, headers, body), an answer 
 """
 
 import asyncio
-import gc
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -15,8 +14,9 @@ from typing import Protocol
 import msgspec
 
 from predictions.lane.collaborators import Collaborators, Headers, Respond
+from predictions.lane.reading import Aside, Ask, unpacked_at_once
+from predictions.protocols.encodings import coding_of
 from predictions.protocols.json_body import require_json
-from predictions.protocols.rows import RequestRows
 from predictions.protocols.timeouts import seconds_of
 from predictions.serving.batcher import Batcher
 from predictions.serving.cache import Key, digest_of
@@ -33,18 +33,6 @@ from predictions.serving.errors import (
 
 _JSON = b"application/json"
 LARGE_BODY = 100_000  # bytes; above, a body is read in a thread, one at a time
-readers = ThreadPoolExecutor(1, thread_name_prefix="reading")
-
-
-class Ask(msgspec.Struct, frozen=True, gc=False):
-    """What a body asks for: rows, and outputs where it names any.
-
-    `digest` is the rows' own, where the answer may be kept.
-    """
-
-    rows: RequestRows
-    outputs: tuple[str, ...] | None = None
-    digest: bytes | None = None
 
 
 class Route(Protocol):
@@ -76,7 +64,7 @@ class Exchange:
     """A request that is being answered. Answered once, or cancelled."""
 
     __slots__ = (
-        "_call", "_deadline", "_lane", "_late", "_reading", "_respond", "address", "body", "closed",
+        "_aside", "_call", "_deadline", "_lane", "_late", "_respond", "address", "body", "closed",
         "loaded", "method", "request_id", "route", "started", "wish",
     )  # fmt: skip
 
@@ -88,7 +76,7 @@ class Exchange:
         self._call: Call | None = None
         self._deadline = inf
         self._late: asyncio.TimerHandle | None = None
-        self._reading: Future[Ask] | None = None
+        self._aside: Aside | None = None
         self.route = target.route
         self.address = target.address
         self.method = method
@@ -105,9 +93,12 @@ class Exchange:
         self.body = body
         try:
             require_json(headers.get(b"content-type"))
+            coding = headers.get(b"content-encoding")
             given = headers.get(b"request-timeout")
             if given is not None:
                 self._end_within(seconds_of(given))
+            if coding is not None or len(body) > LARGE_BODY:
+                self._weigh(coding)
             authorization = headers.get(b"authorization")
             if authorization is None:
                 self._predict(known=False)
@@ -115,6 +106,18 @@ class Exchange:
                 self._lane.authenticate(authorization, self._authenticated)
         except Exception as error:  # noqa: BLE001 - the data plane's boundary: problem() records
             self.fail(error)
+
+    def _weigh(self, coding: bytes | None) -> None:
+        """Unpack what is small, and set aside what would stop the loop, and with it everybody."""
+        packed = None if coding is None else coding_of(coding)
+        limit = self._lane.body_limit
+        if packed is not None:
+            small = unpacked_at_once(self.body, packed, limit)
+        else:
+            small = self.body if len(self.body) <= LARGE_BODY else None
+        if small is None:
+            self._aside = Aside(self.body, packed, limit, self._lane.room)
+        self.body = small or b""
 
     def _end_within(self, seconds: float) -> None:
         """Of a deadline the batcher knows, too: what is late when its turn comes does not run."""
@@ -170,12 +173,10 @@ class Exchange:
         if loaded.is_full and not loaded.cache_ttl_s:  # what is kept waits for nobody
             raise Overloaded
         self._end_by_default(loaded.deadline_s)
-        if len(self.body) <= LARGE_BODY:
+        if self._aside is None:
             self._queue(loaded, _read(self.route, loaded, self.body))
-        else:  # it would stop the loop, and with it everybody else
-            self._reading = reading = readers.submit(_read_large, self.route, loaded, self.body)
-            loop = asyncio.get_running_loop()
-            reading.add_done_callback(lambda done: loop.call_soon_threadsafe(self._read, done))
+        else:
+            self._aside.read(partial(_read, self.route, loaded), self._read)
 
     def _read(self, reading: "Future[Ask]") -> None:
         if self.closed:
@@ -257,9 +258,9 @@ class Exchange:
         self.body = b""  # whoever still holds the request holds no megabytes
         if self._late is not None:
             self._late.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None  # which knows this request, and thousands of rows
+        if self._aside is not None:
+            self._aside.end()
+            self._aside = None  # whose job knows this request, and thousands of rows
 
     def _count(self, *, success: bool) -> None:
         seconds = perf_counter() - self.started
@@ -272,14 +273,3 @@ def _read(route: Route, loaded: Loaded, body: bytes) -> Ask:
         return ask
     digest = digest_of(loaded.signature, ask.rows.inputs, ask.rows.count)
     return msgspec.structs.replace(ask, digest=digest)
-
-
-def _read_large(route: Route, loaded: Loaded, body: bytes) -> Ask:
-    """In the readers' one thread, without collections: they walk a million rows again and again,
-    which takes five times as long as reading them, and everybody waits.
-    """
-    gc.disable()
-    try:
-        return _read(route, loaded, body)
-    finally:
-        gc.enable()

@@ -14,6 +14,7 @@ class Lane:
     def __init__(self, collaborators: Collaborators) -> None:
         self._collaborators = collaborators
         self.body_limit = collaborators.body_limit
+        self.room = collaborators.room
         self._native = native_routes()
         self._table = {
             spelling: Target(route, collaborators.default_model)

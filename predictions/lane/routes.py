@@ -6,7 +6,8 @@ from functools import partial
 from typing import NamedTuple
 
 from predictions.errors import NoOnnxArtifact
-from predictions.lane.exchange import Ask, Exchange
+from predictions.lane.exchange import Exchange
+from predictions.lane.reading import Ask
 from predictions.protocols import native, tutorial
 from predictions.protocols.rows import RequestRows, predictions_of
 from predictions.serving.batcher import Batcher, Policy

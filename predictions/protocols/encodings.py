@@ -1,17 +1,18 @@
 """Compressed bodies: gzip and deflate, never more of them unpacked than was asked for."""
 
 import zlib
-from collections.abc import Iterable
 
-from predictions.errors import Malformed, UnsupportedEncoding
+from predictions.errors import BodyTooLarge, Malformed, UnsupportedEncoding
 
 ACCEPTED = "gzip, deflate"
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
-def coding_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """gzip or deflate; None where a body is as it is. Raises UnsupportedEncoding."""
-    given = b",".join(value for name, value in headers if name == b"content-encoding")
+def coding_of(given: bytes) -> bytes | None:
+    """gzip or deflate; None where a body is as it is. Raises UnsupportedEncoding.
+
+    `given` is Content-Encoding: of several lines, all of them with commas between (RFC 9110, 5.3).
+    """
     coding = given.strip().lower()
     if coding in (b"", b"identity"):
         return None
@@ -57,6 +58,26 @@ class Inflation:
 
     def _fault(self) -> Malformed:
         return Malformed(f"The body is not {self._coding.decode()}, as Content-Encoding says.")
+
+
+def unpacked(body: bytes, coding: bytes, limit: int) -> bytes:
+    """What `body` was before it was compressed. Raises BodyTooLarge and Malformed."""
+    found = unpacked_up_to(limit + 1, body, coding, limit)
+    if found is None:
+        raise BodyTooLarge(limit)
+    return found
+
+
+def unpacked_up_to(most: int, body: bytes, coding: bytes, limit: int) -> bytes | None:
+    """The same; None where it was `most` bytes or more."""
+    inflation = Inflation(coding)
+    found = inflation.unpack(body, most)
+    if inflation.more:
+        return None
+    inflation.end()
+    if len(found) > limit:
+        raise BodyTooLarge(limit)
+    return found
 
 
 def _deflate_of(first: int) -> int:

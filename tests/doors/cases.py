@@ -1,6 +1,8 @@
 """One table of requests, good and bad, and the answers every door must give."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,6 +121,15 @@ LANE = {  # what takes Request-Timeout, with a good body
     "/batch-predict": BATCH,
     NATIVE: rows(ROW),
 }
+RIGHT = LANE | {"/predict-sync": ONE, "/predict-sklearn": MATRIX}  # every route, a good body
+PACKERS = {"gzip": gzip.compress, "deflate": zlib.compress, "identity": bytes}
+GOOD += [
+    Case(f"{coding}, {spaces} spaces {path}", path, 200, pack(body + b" " * spaces),
+         headers=JSON | {"Content-Encoding": coding})
+    for path, body in RIGHT.items()
+    for coding, pack in PACKERS.items()
+    for spaces in (0, 1_000_000)
+]  # fmt: skip
 GOOD += [
     Case(f"in time {path}", path, 200, body, headers=JSON | {"Request-Timeout": "30"})
     for path, body in LANE.items()
@@ -173,6 +184,18 @@ BAD = [
     *[
         Case(f"10 MB and a byte {path}", path, 413, b" " * 10_000_001, code="body_too_large")
         for path in ROUTES
+    ],
+    *[
+        Case(f"{name} {path}", path, status, body, headers=JSON | {"Content-Encoding": coding},
+             code=code)
+        for path in ROUTES
+        for name, coding, body, status, code in (
+            ("br", "br", ONE, 415, "unsupported_encoding"),
+            ("two codings", "gzip, gzip", ONE, 415, "unsupported_encoding"),
+            ("no gzip", "gzip", ONE, 400, "malformed"),
+            ("no end", "gzip", gzip.compress(ONE)[:-1], 400, "malformed"),
+            ("a bomb", "gzip", gzip.compress(b" " * 10_000_001), 413, "body_too_large"),
+        )
     ],
     *[
         Case(f"{method} version {number}", f"/api/v1/models/iris/versions/{number}/predict", 404,

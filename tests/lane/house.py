@@ -9,6 +9,7 @@ from typing import Any
 from predictions.errors import Unauthenticated
 from predictions.lane.collaborators import Collaborators, Reply
 from predictions.lane.lane import Lane
+from predictions.lane.room import Room
 from predictions.serving.cache import Cache
 from predictions.serving.engine import Addressed, Engine, Identity, Loaded
 from predictions.serving.errors import ServingError
@@ -47,7 +48,11 @@ class House:
     """The lane, its engine and its notebook."""
 
     def __init__(
-        self, *models: Loaded, settled: bool = True, known: dict[str, Addressed] | None = None
+        self,
+        *models: Loaded,
+        settled: bool = True,
+        known: dict[str, Addressed] | None = None,
+        body_limit: int = 1000,
     ) -> None:
         self.engine = Engine()
         for model in models:
@@ -68,7 +73,8 @@ class House:
                 problem=problem,
                 request_id=lambda given: given.decode() if given else "made",
                 meter=self.meter,
-                body_limit=1000,
+                body_limit=body_limit,
+                room=Room(body_limit),
             )
         )
 

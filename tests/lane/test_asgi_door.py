@@ -95,7 +95,7 @@ async def test_large_bodies_on_their_way_share_a_bounded_room() -> None:
     waiting = [Client(piece(b" " * 900, more=True)) for _ in range(40)]
     tasks = [asyncio.ensure_future(client.through(house, door=door)) for client in waiting]
     refused = [client for client in waiting if await _told(client)]
-    assert {client.answer[1]["error"] for client in refused} == {"TooManyRequests"}
+    assert {client.answer[1]["error"] for client in refused} == {"Crowded"}
     assert len(refused) == 40 - 32_000 // 900
 
     for client in waiting:

@@ -165,7 +165,7 @@ def test_the_route_table_is_exact(path: str, known: bool) -> None:
 
 
 async def test_a_large_request_that_was_answered_leaves_nothing_for_the_collector() -> None:
-    house = House(loaded(Doubling()))
+    house = House(loaded(Doubling()), body_limit=1_000_000)
     gc.collect()
     gc.disable()
     try:

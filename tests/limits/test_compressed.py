@@ -3,13 +3,14 @@
 import gzip
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.limits.dialling import BODY, DJANGO, LANE, answer, dial, head
+from tests.limits.dialling import BODY, DJANGO, IN_FLIGHT, LANE, answer, dial, head, post
 
 pytestmark = pytest.mark.stack
 PATHS = (LANE, DJANGO)
@@ -120,6 +121,21 @@ def test_bombs_take_no_more_memory_than_the_limit(
     before = most_memory(process)
     assert ask(url, path, "gzip", gzip.compress(bytes(BOMB), 1)).status_code == 413
     assert most_memory(process) - before < BOMB / 5
+
+
+def test_many_at_once_are_unpacked_one_after_the_other(
+    server: tuple[psutil.Process, str],
+) -> None:
+    process, url = server
+    packed = gzip.compress(BODY.ljust(JSON_BYTES))
+    Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # the most it had is what it has
+    before = most_memory(process)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(dial(url)) for _ in range(IN_FLIGHT - 2)]
+        for client in clients:
+            client.sendall(post(LANE, packed, "Content-Encoding: gzip"))
+        assert {answer(client).status for client in clients} == {200}
+    assert most_memory(process) - before < len(clients) * JSON_BYTES / 2
 
 
 def most_memory(process: psutil.Process) -> int:

@@ -39,6 +39,7 @@ def test_above_the_cap_it_is_503_at_once_and_places_of_who_leaves_are_free(
         assert time.monotonic() - started < 1
         assert (told.status, told.code) == (503, "overloaded")
         assert int(told.headers["retry-after"]) >= 1
-        assert status(url, head("/livez", method="GET")) == 200
+        for probe in ("/livez", "/livez?x=1", "/metrics?x=1"):
+            assert status(url, head(probe, method="GET")) == 200, probe
 
     until(lambda: status(url, post(path)) == 200, 10, "a place is free")
