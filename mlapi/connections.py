@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol
-from weakref import WeakSet
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn._types import HTTPScope
@@ -22,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
+from mlapi.sweeping import start_sweep
 from mlapi.upgrades import parser_behind_head
 from predictions.errors import Crowded, HeadersTooLarge, Malformed, PredictionError, TooSlow
 from predictions.lane.asgi import App, Message, Receive, Send, given_id, send_reply
@@ -36,8 +36,6 @@ PLACES_OF_PROBES: Final = 16
 # A super() on the path of every request costs as much as all that is done there.
 _on_headers_complete = HttpToolsProtocol.on_headers_complete
 _on_body = HttpToolsProtocol.on_body
-
-swept: WeakSet[ServerState] = WeakSet()  # the servers whose sweep is under way
 
 
 class NoTrailers(list[tuple[bytes, bytes]]):
@@ -89,9 +87,7 @@ class LimitedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self.server_state not in swept:
-            swept.add(self.server_state)
-            _sweep(self.server_state, self.loop, self.limits.receive_s / SWEEPS, 1)
+        start_sweep(self.server_state, self.loop, every_s=self.limits.receive_s / SWEEPS)
 
     def data_received(self, data: bytes) -> None:
         self._piece = size = len(data)
@@ -288,19 +284,3 @@ def _refusing(render: Callable[[bytes | None], Reply]) -> App:
 
 def _headers_of(scope: HTTPScope | None) -> list[tuple[bytes, bytes]]:
     return [] if scope is None else list(scope["headers"])
-
-
-def _sweep(
-    server: ServerState, loop: asyncio.AbstractEventLoop, every_s: float, number: int
-) -> None:
-    """Look at every connection, again and again while there are any.
-
-    Sweeps are counted, not seconds: what arrived while the loop stood still has not been read.
-    """
-    if not server.connections:
-        swept.discard(server)
-        return
-    loop.call_later(every_s, _sweep, server, loop, every_s, number + 1)
-    for connection in list(server.connections):
-        if isinstance(connection, LimitedHttp):
-            connection.look(number)
