@@ -76,6 +76,7 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     request_errors.NoSourceEstimator: Problem(409, "no_source_estimator", "No source estimator"),
     serving.UnknownModel: Problem(404, "unknown_model", "Unknown model"),
     serving.NotReady: Problem(503, "not_ready", "Not ready"),
+    serving.VersionBroken: Problem(503, "version_broken", "Version broken"),
     serving.Overloaded: Problem(503, "overloaded", "Overloaded"),
     serving.DeadlineExceeded: Problem(504, "deadline_exceeded", "Deadline exceeded"),
     serving.NotFinite: Problem(422, "not_finite", "No finite answer"),

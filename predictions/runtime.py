@@ -23,7 +23,7 @@ from predictions.errors import NoSourceEstimator
 from predictions.following import Follower
 from predictions.memory import Memory
 from predictions.serving.engine import Addressed, Engine, Loaded
-from predictions.serving.errors import NotReady, UnknownModel
+from predictions.serving.errors import NotReady, UnknownModel, VersionBroken
 from predictions.versions import opened_as
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,8 @@ class ModelRuntime:
     def _lent(self, known: dict[str, Addressed]) -> dict[str, Loaded]:
         """The addresses of what is in memory, where nothing has changed of the version."""
         fresh = self._memory.unchanged()
-        pairs = ((address, fresh.get(meant.version_id)) for address, meant in known.items())
+        whole = ((address, meant) for address, meant in known.items() if not meant.broken)
+        pairs = ((address, fresh.get(meant.version_id)) for address, meant in whole)
         return {address: loaded for address, loaded in pairs if loaded is not None}
 
     def _bring_live(self, champion: LiveVersion, *, broken: bool) -> None:
@@ -197,12 +198,14 @@ class ModelRuntime:
     def on_demand(self, address: str) -> Loaded:
         """The version at an address where none is in memory; loads it where it has to be.
 
-        Not on an event loop: it may take seconds. Raises UnknownModel, or NotReady.
+        Not on an event loop: it may take seconds. Raises UnknownModel, VersionBroken or NotReady.
         """
         with self._loading:
             meant = self.engine.known(address)
             if meant is None:
                 raise UnknownModel
+            if meant.broken:
+                raise VersionBroken
             loaded = self._demanded(address, meant.version_id)
             if loaded is None:
                 return self._instead(address)

@@ -20,6 +20,7 @@ from predictions.serving.engine import Addressed, Identity, Loaded, warmed
 
 OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
 PUBLIC: Final = RegisteredModel.Visibility.PUBLIC
+READY: Final = ModelVersion.State.READY
 SMALLEST_BYTES: Final = 1 << 19  # of memory, that the smallest takes
 MOST_GROWTH: Final = 8  # times its file: forests take seven times theirs, networks once
 _libc: Final = CDLL(None)
@@ -49,13 +50,14 @@ class Trouble:
 def known_addresses() -> dict[str, Addressed]:
     """All that a version of a model can be asked by, but for the name that means its champion.
 
-    NAME/versions/N and NAME@ALIAS, of versions that are ready and models that are not archived.
+    NAME/versions/N and NAME@ALIAS, of versions that are ready, or were until their file was
+    damaged, and models that are not archived.
     """
     found = {}
-    for model, number, pk, seen, deadline in ModelVersion.objects.addressed():
-        found[f"{model}/versions/{number}"] = _addressed(pk, seen, deadline)
-    for model, alias, pk, seen, deadline in Alias.objects.addressed():
-        found[f"{model}@{alias}"] = _addressed(pk, seen, deadline)
+    for model, number, pk, seen, deadline, state in ModelVersion.objects.addressed():
+        found[f"{model}/versions/{number}"] = _addressed(pk, seen, deadline, state)
+    for model, alias, pk, seen, deadline, state in Alias.objects.addressed():
+        found[f"{model}@{alias}"] = _addressed(pk, seen, deadline, state)
     return found
 
 
@@ -64,8 +66,10 @@ def address_of(live: LiveVersion) -> Addressed:
     return _addressed(live.version_id, live.visibility, live.serving.deadline_ms)
 
 
-def _addressed(version_id: int, visibility: str, deadline_ms: int | None) -> Addressed:
-    return Addressed(version_id, visibility == PUBLIC, _seconds(deadline_ms))
+def _addressed(
+    version_id: int, visibility: str, deadline_ms: int | None, state: str = READY
+) -> Addressed:
+    return Addressed(version_id, visibility == PUBLIC, _seconds(deadline_ms), broken=state != READY)
 
 
 def _seconds(deadline_ms: int | None) -> float:

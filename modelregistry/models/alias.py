@@ -32,11 +32,21 @@ class AliasManager(models.Manager["Alias"]):
         found = rows.select_related("version__model").order_by("model__name")
         return [live for alias in found if (live := alias.version.readable())]
 
-    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str, int | None]]":
-        """Model, alias, version's id, the model's visibility and deadline; of ready versions."""
-        ready = self.filter(version__state=ModelVersion.State.READY, model__archived_at=None)
-        return ready.order_by().values_list(
-            "model__name", "name", "version_id", "model__visibility", "model__deadline_ms"
+    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str, int | None, str]]":
+        """Model, alias, version's id, the model's visibility and deadline, the version's state; of
+        versions that are ready, or were until their file was damaged."""
+        asked = Q(version__state=ModelVersion.State.READY) | ~Q(version__damage="")
+        return (
+            self.filter(asked, model__archived_at=None)
+            .order_by()
+            .values_list(
+                "model__name",
+                "name",
+                "version_id",
+                "model__visibility",
+                "model__deadline_ms",
+                "version__state",
+            )
         )
 
     def revision(self) -> str:

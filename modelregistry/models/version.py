@@ -44,11 +44,18 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """The version that this job has registered, if it came so far."""
         return self.filter(job_id=job_id).select_related("model").first()
 
-    def addressed(self) -> "models.QuerySet[ModelVersion, tuple[str, int, int, str, int | None]]":
-        """Model, number, id, the model's visibility and deadline of each that may be asked."""
-        ready = self.filter(state=ModelVersion.State.READY, model__archived_at=None).order_by()
-        return ready.values_list(
-            "model__name", "number", "pk", "model__visibility", "model__deadline_ms"
+    def addressed(
+        self,
+    ) -> "models.QuerySet[ModelVersion, tuple[str, int, int, str, int | None, str]]":
+        """Model, number, id, the model's visibility and deadline, and the state of each that may
+        be asked, or could be until its file was damaged."""
+        asked = Q(state=ModelVersion.State.READY) | ~Q(damage="")
+        return (
+            self.filter(asked, model__archived_at=None)
+            .order_by()
+            .values_list(
+                "model__name", "number", "pk", "model__visibility", "model__deadline_ms", "state"
+            )
         )
 
     def files(self) -> set[str]:

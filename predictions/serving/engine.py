@@ -44,11 +44,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """The version that an address means now, and whether it is open to callers without a key."""
+    """The version that an address means now, and whether it is open to callers without a key.
+
+    A broken one is known, and is not loaded for anybody.
+    """
 
     version_id: int
     public: bool
     deadline_s: float = inf
+    broken: bool = False
 
 
 class Loaded:

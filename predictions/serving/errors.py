@@ -3,7 +3,8 @@
 ServingError
 ├── UnknownModel      no live version under that name
 ├── NotReady          the model is known, or may be, but nothing is loaded yet
-│   └── NotLoaded     this version may be loaded for whoever asks for it
+│   ├── NotLoaded     this version may be loaded for whoever asks for it
+│   └── VersionBroken its file is damaged; it answers again once that is whole
 ├── Overloaded        the queue is full; says when to come back
 ├── DeadlineExceeded  the time of the client, or of its model, is over; its rows do not run any more
 ├── InferenceFailed   the model raised; its batch fails, the next one runs
@@ -38,6 +39,17 @@ class NotLoaded(NotReady):
         super().__init__()
         self.public = public
         self.deadline_s = deadline_s
+
+
+class VersionBroken(NotReady):
+    retry_after_s = 10  # as often as damaged files are looked at again
+
+    def __init__(self) -> None:
+        ServingError.__init__(
+            self,
+            "The version is broken: its file is missing or altered. "
+            "It answers again once the file is whole.",
+        )
 
 
 class Overloaded(ServingError):

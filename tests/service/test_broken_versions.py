@@ -1,5 +1,6 @@
 """A champion whose file is damaged: what was good before answers, until the file is whole."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from mlapi.problems import lane_reply
 from modelregistry import services
 from modelregistry.artifacts import LocalFolder
 from modelregistry.errors import DamagedArtifact
 from modelregistry.models import AliasChange, LiveVersion, ModelVersion, RegisteredModel
 from predictions import memory
 from predictions.runtime import RETRY_EVERY_READS, ModelRuntime
-from predictions.serving.errors import NotReady, UnknownModel
+from predictions.serving.errors import NotLoaded, NotReady, VersionBroken
 from tests.modelregistry.trained import tree_version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -163,11 +165,57 @@ def test_a_version_that_is_asked_for_by_its_number_is_found_broken_and_mended(
         runtime.on_demand("plants/versions/4")
     assert states()[3] == "broken"
     runtime.read()
-    with pytest.raises(UnknownModel):
+    with pytest.raises(VersionBroken):
         runtime.on_demand("plants/versions/4")
     mended()
     read_until_retry(runtime)
     assert runtime.on_demand("plants/versions/4").identity.version == 4
+
+
+def test_of_a_broken_version_only_those_hear_who_may_ask_its_model(
+    three: list[ModelVersion],
+) -> None:
+    services.move_alias(version=three[1], alias="challenger")
+    damage(three[1])
+    services.promote(version=three[0])
+    runtime = process()
+    for public in (False, True):
+        services.change_model(
+            name="plants", changes={"visibility": "public" if public else "signed-in"}
+        )
+        runtime.read()
+        for address in ("plants/versions/2", "plants@challenger"):
+            with pytest.raises(NotReady):
+                runtime.on_demand(address)
+            runtime.read()
+            with pytest.raises(NotLoaded) as absent:  # whoever may not have it loaded hears 404
+                runtime.engine.live(address)
+            assert absent.value.public is public
+            with pytest.raises(VersionBroken):
+                runtime.on_demand(address)
+
+
+def test_callers_are_told_by_a_code_of_its_own_and_when_to_come_back() -> None:
+    status, headers, body = lane_reply(VersionBroken(), "r1")
+    assert status == 503
+    assert dict(headers)[b"retry-after"] == b"10"
+    told = json.loads(body)
+    assert (told["code"], told["request_id"]) == ("version_broken", "r1")
+    assert "its file is missing or altered" in told["detail"]
+
+
+def test_what_is_broken_is_not_lent_to_its_number_from_memory(three: list[ModelVersion]) -> None:
+    old = process()
+    assert answering(old, "plants/versions/3") == 3
+    mended = damage(three[2])
+    process()
+    old.read()
+    with pytest.raises(VersionBroken):
+        old.on_demand("plants/versions/3")
+    mended()
+    read_until_retry(old)
+    old.read()
+    assert answering(old, "plants/versions/3") == 3
 
 
 def test_on_an_empty_folder_nothing_is_broken_and_it_is_served_once_the_disk_is_there(
