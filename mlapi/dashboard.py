@@ -1,7 +1,7 @@
 """What the admin's front page and its sidebar show."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -52,6 +52,8 @@ class Figure:
     value: int
     note: str
     href: str
+    alarm: str = ""  # what is wrong with some of the rows
+    alarm_href: str = ""  # the page that has those
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,17 @@ def _figures(request: HttpRequest) -> Iterator[Figure]:
     for model, title, count in shown:
         if request.user.has_perm(_view_permission(model)):
             value, note = count()
-            yield Figure(title, value, note, _list_page(model))
+            figure = Figure(title, value, note, _list_page(model))
+            yield _alarmed(figure) if model is ModelVersion else figure
+
+
+def _alarmed(versions: Figure) -> Figure:
+    """With those that are broken, where there are any."""
+    broken = ModelVersion.objects.filter(state=ModelVersion.State.BROKEN).count()
+    if not broken:
+        return versions
+    href = f"{versions.href}?state__exact={ModelVersion.State.BROKEN}"
+    return replace(versions, alarm=f"{broken} broken", alarm_href=href)
 
 
 def _jobs_running() -> tuple[int, str]:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from jobs.kinds import holds_nul
 from jobs.serializers import JobSerializer
+from modelregistry import services
 from modelregistry.ingestion.libraries import library_differences
 from modelregistry.models import ModelVersion, RegisteredModel
 
@@ -151,17 +152,21 @@ class ServingSerializer(serializers.ModelSerializer[RegisteredModel]):
 
 
 class ModelDetailSerializer(ModelSerializer):
+    answering = serializers.SerializerMethodField(
+        help_text="the version that answers by the model's name: its champion, or what stands in "
+        "while the champion's file is damaged; null where none does"
+    )
     aliases = serializers.SerializerMethodField()
     serving = ServingSerializer(source="*")
 
     class Meta(ModelSerializer.Meta):
         fields = [
             *ModelSerializer.Meta.fields,
-            "aliases",
-            "serving",
-            "tolerance",
-            "allowed_mismatches",
-        ]
+            "answering", "aliases", "serving", "tolerance", "allowed_mismatches",
+        ]  # fmt: skip
+
+    def get_answering(self, model: RegisteredModel) -> int | None:
+        return services.answering_number(model)
 
     def get_aliases(self, model: RegisteredModel) -> dict[str, int]:
         return {alias.name: alias.version.number for alias in model.aliases.all()}
@@ -188,25 +193,10 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     class Meta:
         model = ModelVersion
         fields = [
-            "version",
-            "state",
-            "runtime",
-            "format",
-            "size_bytes",
-            "source_sha256",
-            "onnx_sha256",
-            "signature",
-            "classes",
-            "metrics",
-            "parity",
-            "input_example",
-            "metadata",
-            "library_versions",
-            "library_warnings",
-            "reason",
-            "created_at",
-            "created_by",
-        ]
+            "version", "state", "runtime", "format", "size_bytes", "source_sha256", "onnx_sha256",
+            "signature", "classes", "metrics", "parity", "input_example", "metadata",
+            "library_versions", "library_warnings", "reason", "created_at", "created_by",
+        ]  # fmt: skip
 
     def get_onnx_sha256(self, version: ModelVersion) -> str | None:
         return version.onnx_sha256 or None

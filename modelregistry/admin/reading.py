@@ -73,17 +73,22 @@ def state_badge(version: ModelVersion) -> SafeString:
 
 
 def parity_badge(version: ModelVersion) -> SafeString:
-    """Red is what serves though it answers otherwise, not what is left out for that."""
+    """Red is what serves though it answers otherwise, not what is left out for that; grey what was
+    proven of a file that is damaged now.
+    """
     if not version.parity:
         return badge("not known", "default")
     status = str(version.parity.get("status", "none"))
+    words = "not compared" if status == "none" else status
+    if version.damage:
+        return format_html("{} while its file was whole", badge(words, "default"))
     beside = version.parity.get("on_threshold", 0)
     if status == "match" and beside:
         rows = "1 row" if beside == 1 else f"{beside} rows"
         return badge(f"match but for {rows} on thresholds", "warning")
     if status == "mismatch" and version.runtime == ModelVersion.Runtime.SKLEARN:
         return format_html("{} serves its source", badge(status, "default"))
-    return badge("not compared" if status == "none" else status, PARITIES[status])
+    return badge(words, PARITIES[status])
 
 
 def figure(metrics: Mapping[str, float], name: str) -> str:

@@ -16,11 +16,12 @@ from unfold.admin import TabularInline
 from unfold.dataclasses import UnfoldAction
 from unfold.forms import BaseDialogForm
 
+from modelregistry.admin.breakage import broken_mark, champion_badges
 from modelregistry.admin.comparing import Comparing
 from modelregistry.admin.handing_in import HandsIn
 from modelregistry.admin.history import HistoryShown
 from modelregistry.admin.moving import RollsBack
-from modelregistry.admin.reading import ReadOnly, badge, named, parity_badge, state_badge
+from modelregistry.admin.reading import ReadOnly, named, parity_badge, state_badge
 from modelregistry.admin.starting import button, may_start
 from modelregistry.admin.timeline import ChampionShown
 from modelregistry.models import CHAMPION, AliasChange, ModelVersion, RegisteredModel
@@ -54,7 +55,7 @@ class VersionInline(ReadOnly, TabularInline):  # type: ignore[misc]  # unfold ha
     def version(self, version: ModelVersion) -> SafeString:
         link = version_link(version)
         serves: bool = version.serves  # type: ignore[attr-defined]  # annotated
-        return format_html("{} {}", link, badge("champion", "info")) if serves else link
+        return format_html("{} {}", link, champion_badges(version)) if serves else link
 
     @admin.display(description="State")
     def state_shown(self, version: ModelVersion) -> SafeString:
@@ -167,13 +168,19 @@ class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, Champion
         return f"{since}: it takes no versions any more, handed in or retrained."
 
     @admin.display(description="Champion", ordering="champion")
-    def champion(self, model: RegisteredModel) -> str:
-        return str(model.champion or "none")  # type: ignore[attr-defined]  # annotated
+    def champion(self, model: RegisteredModel) -> SafeString | str:
+        number: int | None = model.champion  # type: ignore[attr-defined]  # annotated
+        if model.damage:  # type: ignore[attr-defined]  # annotated
+            return format_html("{} {}", number, broken_mark(model))
+        return str(number or "none")
 
     @admin.display(description="Champion")
     def champion_page(self, model: RegisteredModel) -> str:
         version = ModelVersion.objects.filter(model=model, aliases__name=CHAMPION).first()
-        return version_link(version) if version else "none"
+        if version is None:
+            return "none"
+        mark = broken_mark(model) if version.damage else ""
+        return format_html("{} {}", version_link(version), mark)
 
     @admin.display(description="Versions", ordering="version_count")
     def version_count(self, model: RegisteredModel) -> int:

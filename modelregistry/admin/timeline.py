@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from unfold.admin import ModelAdmin
 
+from modelregistry.admin.breakage import breakage_of
 from modelregistry.admin.reading import named
 from modelregistry.models import CHAMPION, AliasChange, RegisteredModel
 
@@ -165,7 +166,9 @@ def _middle(place: int) -> float:
 
 
 class ChampionShown(ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    """A base of the models' admin: its page draws champion over time."""
+    """A base of the models' admin: its page draws champion over time, under a notice where the
+    champion is broken.
+    """
 
     change_form_outer_before_template = "admin/modelregistry/timeline.html"
 
@@ -181,5 +184,6 @@ class ChampionShown(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     ) -> HttpResponse:
         model = self.get_object(request, object_id)
         shown = timeline_of(model, timezone.now()) if model else None
-        context = {"timeline": shown, **(extra_context or {})}
+        broken = breakage_of(model) if model else None
+        context = {"timeline": shown, "broken": broken, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)  # type: ignore[no-any-return]

@@ -7,13 +7,14 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 
 from jobs.models import Job
 from modelregistry import permissions, services
 from modelregistry.admin.asking import ConversionForm
+from modelregistry.admin.breakage import champion_badges
 from modelregistry.admin.dialogs import dialog, tell
 from modelregistry.admin.files import FilesShown
 from modelregistry.admin.libraries import LibrariesShown, libraries_badge
@@ -49,7 +50,7 @@ class ModelVersionAdmin(
     FilesShown, LibrariesShown, RowsShown, ReportPage, Points, Unedited, Waiting
 ):
     list_display = (
-        "__str__", "state_shown", "serves", "runtime", "parity_shown", "created_at", "creator",
+        "__str__", "state_shown", "served_as", "runtime", "parity_shown", "created_at", "creator",
     )  # fmt: skip
     list_filter = ("state", "runtime", ("model", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("model", "created_by")
@@ -79,20 +80,21 @@ class ModelVersionAdmin(
         return ((title, {"fields": fields}), *others)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        return ModelVersion.objects.select_related("model", "created_by").with_serving()
+        rows = ModelVersion.objects.select_related("model", "created_by")
+        return rows.prefetch_related("aliases").with_serving()
 
     def has_convert_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return request.user.has_perm(permissions.CONVERT)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         """The buttons that make sense: no conversion of ONNX, no promotion of the champion, and
-        neither of what is not ready."""
+        neither of what is not ready or whose file is damaged."""
         version = self.get_object(request, object_id)
         if version is None:
             return []
         without = {
             **senseless(version),
-            "convert": version.format == ModelVersion.Format.ONNX or not version.is_known,
+            "convert": _has_nothing_to_convert(version),
             "promote": version.serves or version.state != ModelVersion.State.READY,
         }
         buttons: list[UnfoldAction] = super().get_actions_detail(request, object_id)
@@ -168,7 +170,16 @@ class ModelVersionAdmin(
 
     @admin.display(description="Serves")
     def serves(self, version: ModelVersion) -> str:
-        return badge("champion", "info") if version.serves else "no"  # type: ignore[attr-defined]
+        return champion_badges(version) if version.serves else "no"  # type: ignore[attr-defined]
+
+    @admin.display(description="Serves")
+    def served_as(self, version: ModelVersion) -> SafeString | str:
+        """Champion, and every other name that points to it."""
+        names = sorted(alias.name for alias in version.aliases.all() if alias.name != CHAMPION)
+        if version.serves:  # type: ignore[attr-defined]  # annotated
+            return champion_badges(version, *names)
+        badges = ((badge(name, "default"),) for name in names)
+        return format_html_join(" ", "{}", badges) or "no"
 
     @admin.display(description="Parity")
     def parity_shown(self, version: ModelVersion) -> SafeString:
@@ -223,6 +234,11 @@ class ModelVersionAdmin(
     @admin.display(description="Created by", ordering="created_by__username")
     def creator(self, version: ModelVersion) -> str:
         return named(version.created_by)
+
+
+def _has_nothing_to_convert(version: ModelVersion) -> bool:
+    damaged = bool(version.damage)
+    return version.format == ModelVersion.Format.ONNX or not version.is_known or damaged
 
 
 def _advice(version: ModelVersion) -> str:

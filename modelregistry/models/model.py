@@ -36,9 +36,13 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
         return model.task == task
 
     def with_champion(self) -> "RegisteredModelQuerySet":
-        """Each row with `champion` (a version number or None), in the same query."""
+        """Each row with `champion` (a version number or None) and `damage` (what is wrong with
+        that version's file; empty or None), in the same query."""
         live = Q(aliases__name=CHAMPION)
-        return self.annotate(champion=Max("aliases__version__number", filter=live))
+        return self.annotate(
+            champion=Max("aliases__version__number", filter=live),
+            damage=Max("aliases__version__damage", filter=live),
+        )
 
     def with_activity(self) -> "RegisteredModelQuerySet":
         """Each row with `version_count` and `updated_at`, in the same query."""

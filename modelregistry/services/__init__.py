@@ -6,6 +6,7 @@ what is known by then. Files are stored before the row that names them.
 """
 
 from modelregistry.services.aliasing import move_alias, remove_alias
+from modelregistry.services.answering import answering_number, broken_champion
 from modelregistry.services.challenging import (
     Challenge,
     Verdict,
@@ -53,7 +54,9 @@ __all__ = [
     "RowsHandedIn",
     "Upload",
     "Verdict",
+    "answering_number",
     "archive",
+    "broken_champion",
     "change_model",
     "check_convertible",
     "check_may_retrain",

@@ -72,6 +72,8 @@ def check_convertible(version: ModelVersion, options: Options | None = None) -> 
     """Raises NotConvertible where there is no source that could be, or the options are too late."""
     if not version.is_known:
         raise NotConvertible(f"{version} cannot be converted: it is {version.state}.")
+    if version.damage:
+        raise NotConvertible(f"{version} cannot be converted: its file is missing or altered.")
     if version.format == ModelVersion.Format.ONNX:
         raise NotConvertible(f"{version} came as ONNX: there is nothing to convert.")
     if version.state == ModelVersion.State.READY and not version.onnx_sha256:

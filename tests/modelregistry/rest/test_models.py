@@ -25,7 +25,7 @@ def test_a_model_is_made_and_shown_as_it_is(chief: Client) -> None:
     answer = chief.post(MODELS, body, JSON)
     assert (answer.status_code, answer["Location"]) == (201, PLANTS)
     assert answer.json() | {"created_at": None} == {
-        **body, "task": "", "groups": [], "champion": None, "aliases": {},
+        **body, "task": "", "groups": [], "champion": None, "answering": None, "aliases": {},
         "tolerance": 1e-4, "allowed_mismatches": 0, "created_at": None, "serving": SERVING,
     }  # fmt: skip
     assert chief.get(PLANTS).json() == answer.json()
