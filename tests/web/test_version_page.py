@@ -1,6 +1,8 @@
 """A version's page, its model's and the form that hands one in, as they look."""
 
 import json
+import re
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -8,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.modelregistry.trained import tree_file
 from tests.running import Stack, until
-from tests.web.browser import LOOKS
+from tests.web.browser import LOOKS, PHONE
 from tests.web.conftest import NewVisitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.timeout(240)]
@@ -64,3 +66,31 @@ def test_words_and_forms_fit_the_page(
     ada.visit("/admin/modelregistry/registeredmodel/hand-in/")
     assert ada.overflow() == 0
     ada.picture("hand-in-page")
+
+
+def test_a_history_has_its_headings_once(new_admin: NewVisitor, words: None) -> None:
+    labels = """() => [...document.querySelectorAll("tbody [data-label]")].map(
+        cell => getComputedStyle(cell, "::before").display)"""
+    ada = new_admin()
+    ada.visit("/admin/modelregistry/registeredmodel/?q=worded")
+    ada.page.get_by_role("link", name="worded", exact=True).click()
+    ada.page.wait_for_url("**/registeredmodel/*/change/**")
+    ada.page.get_by_label("Description").fill("What words are for.")
+    ada.page.get_by_role("button", name="Save and continue editing").click()
+    expect(ada.page.get_by_text("was changed successfully")).to_be_visible()
+    ada.visit(re.sub(r"change/.*", "history/", urlsplit(ada.page.url).path))
+    expect(ada.page.get_by_text("Changed Description.")).to_be_visible()
+    shown = ada.page.evaluate(labels)
+    assert shown
+    assert set(shown) == {"none"}  # the table's own headings are there
+    ada.page.set_viewport_size({"width": PHONE, "height": 900})
+    assert "none" not in ada.page.evaluate(labels)
+
+
+def test_short_facts_of_a_version_stay_on_their_line(new_admin: NewVisitor, words: None) -> None:
+    ada = new_admin()
+    ada.visit("/admin/modelregistry/modelversion/")
+    for fact in ("runtime", "created_at", "creator"):
+        cell = ada.page.locator(f"#result_list .field-{fact}").first
+        assert cell.evaluate("cell => getComputedStyle(cell).whiteSpace") == "nowrap"
+    assert ada.overflow() == 0
