@@ -111,9 +111,11 @@ class ModelRuntime:
         self._forget_all_but(names)
         for model, live in self._live.items():
             known[model] = known[f"{model}@{CHAMPION}"] = versions.address_of(live)
-        servable = frozenset(self._live)
+        for silent in (c for c in champions if c.model not in self._live):
+            meant = versions.address_of(silent, broken=silent in damaged)
+            known[silent.model] = known[f"{silent.model}@{CHAMPION}"] = meant
         lent = self._lent(known)
-        self.engine.settle(servable=servable, unservable=names - servable, known=known, lent=lent)
+        self.engine.settle(servable=frozenset(self._live), known=known, lent=lent)
         self._look_again_if_need_be(champions, damaged)
 
     def _look_again_if_need_be(

@@ -61,14 +61,13 @@ def known_addresses() -> dict[str, Addressed]:
     return found
 
 
-def address_of(live: LiveVersion) -> Addressed:
+def address_of(live: LiveVersion, *, broken: bool = False) -> Addressed:
     """What an address of that version means."""
-    return _addressed(live.version_id, live.visibility, live.serving.deadline_ms)
+    deadline_s = _seconds(live.serving.deadline_ms)
+    return Addressed(live.version_id, live.visibility == PUBLIC, deadline_s, broken)
 
 
-def _addressed(
-    version_id: int, visibility: str, deadline_ms: int | None, state: str = READY
-) -> Addressed:
+def _addressed(version_id: int, visibility: str, deadline_ms: int | None, state: str) -> Addressed:
     return Addressed(version_id, visibility == PUBLIC, _seconds(deadline_ms), broken=state != READY)
 
 

@@ -191,7 +191,6 @@ class Engine:
     def __init__(self) -> None:
         self._live: dict[str, Loaded] = {}
         self._champions: dict[str, Identity] = {}
-        self._unservable: frozenset[str] = frozenset()
         self._known: Mapping[str, Addressed] = {}
         self._counts: dict[str, Counts] = {}
         self._complete = False
@@ -207,10 +206,7 @@ class Engine:
         known = self._known.get(address)
         if known is not None:
             return NotLoaded(public=known.public, deadline_s=known.deadline_s)
-        return UnknownModel() if self._is_unknown(address) else NotReady()
-
-    def _is_unknown(self, address: str) -> bool:
-        return self._complete and address not in self._unservable
+        return UnknownModel() if self._complete else NotReady()
 
     def known(self, address: str) -> Addressed | None:
         """What `address` means, for `lend`; None where it means nothing."""
@@ -253,15 +249,13 @@ class Engine:
         self,
         *,
         servable: frozenset[str],
-        unservable: frozenset[str],
         known: Mapping[str, Addressed],
         lent: Mapping[str, Loaded],
     ) -> None:
-        """The registry has been read: these champions answer, those should and cannot be loaded.
+        """The registry has been read: these champions answer.
 
-        `known` are all addresses of what may be loaded, `lent` those that answer from memory.
+        `known` are all addresses that mean a version, `lent` those that answer from memory.
         """
-        self._unservable = unservable
         for model in self._champions.keys() - servable:
             del self._champions[model]
         self._known = known

@@ -59,7 +59,7 @@ class House:
             self.engine.swap(model)
         if settled:
             names = frozenset(model.identity.model for model in models)
-            self.engine.settle(servable=names, unservable=frozenset(), known=known or {}, lent={})
+            self.engine.settle(servable=names, known=known or {}, lent={})
         self.meter = Notebook()
         self.waiting_versions: list[tuple[str, Callable[[Loaded | ServingError], None]]] = []
         self.waiting_keys: list[Callable[[Exception | None], None]] = []

@@ -35,8 +35,7 @@ def followed(
     house: House, known: dict[str, Addressed], lent: dict[str, Loaded] | None = None
 ) -> None:
     """The registry was read again."""
-    servable, none = frozenset({"m"}), frozenset[str]()
-    house.engine.settle(servable=servable, unservable=none, known=known, lent=lent or {})
+    house.engine.settle(servable=frozenset({"m"}), known=known, lent=lent or {})
 
 
 @pytest.mark.parametrize("path", [SECOND, f"{SECOND}/", CHALLENGER])

@@ -132,7 +132,7 @@ async def test_no_swap_loses_what_the_version_before_it_still_does() -> None:
 async def test_a_version_that_is_being_loaded_counts_for_its_model(address: str) -> None:
     house, counts = house_of(Doubling())
     known = {address: Addressed(2, public=True)}
-    house.engine.settle(servable=frozenset({"m"}), unservable=frozenset(), known=known, lent={})
+    house.engine.settle(servable=frozenset({"m"}), known=known, lent={})
     path = f"/api/v1/models/{address}/predict"
     _, answer = await house.ask({"rows": [[1, 2]]}, path=path, request_timeout="0.001")
     assert answer["error"] == "DeadlineExceeded"
@@ -143,7 +143,7 @@ async def test_a_version_that_is_being_loaded_counts_for_its_model(address: str)
 @pytest.mark.parametrize("address", ["ghost", "ghost/versions/1", "ghost@champion", "m/versions/9"])
 async def test_a_name_that_is_not_registered_is_never_counted(address: str) -> None:
     house, counts = house_of(Doubling())
-    house.engine.settle(servable=frozenset({"m"}), unservable=frozenset(), known={}, lent={})
+    house.engine.settle(servable=frozenset({"m"}), known={}, lent={})
     path, slow = f"/api/v1/models/{address}/predict", "Bearer slow"
     assert (await house.ask({"rows": [[1, 2]]}, path=path))[1]["error"] == "UnknownModel"
     late = await house.ask({}, path=path, authorization=slow, request_timeout="0.001")

@@ -195,6 +195,21 @@ def test_of_a_broken_version_only_those_hear_who_may_ask_its_model(
                 runtime.on_demand(address)
 
 
+@pytest.mark.parametrize("address", ["plants", "plants@champion"])
+def test_where_nothing_stands_in_strangers_do_not_hear_of_a_closed_model(
+    three: list[ModelVersion], address: str
+) -> None:
+    for version in three:
+        damage(version)
+    runtime = process()
+    runtime.read()
+    with pytest.raises(NotLoaded) as absent:
+        runtime.engine.live(address)
+    assert not absent.value.public
+    with pytest.raises(NotReady):
+        runtime.on_demand(address)
+
+
 def test_callers_are_told_by_a_code_of_its_own_and_when_to_come_back() -> None:
     status, headers, body = lane_reply(VersionBroken(), "r1")
     assert status == 503
