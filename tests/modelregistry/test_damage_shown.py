@@ -45,7 +45,7 @@ def broken(version: ModelVersion) -> Callable[[], object]:
 
     def mend() -> None:
         path.write_bytes(whole)
-        assert services.mend() == 1
+        assert services.Mender().mend() == 1
 
     return mend
 
