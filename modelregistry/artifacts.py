@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from modelregistry.errors import AlteredArtifact, DamagedArtifact, MissingArtifact, TooLarge
+from modelregistry.errors import DamagedArtifact, TooLarge
 
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})  # of an OSError: the disk is full
@@ -222,7 +222,7 @@ def _digest(file: BinaryIO) -> str:
 
 def _compare(found: str, sha256: str) -> None:
     if found != sha256:
-        raise AlteredArtifact(f"The artifact {sha256[:12]} was altered on disk.")
+        raise DamagedArtifact(f"The artifact {sha256[:12]} was altered on disk.", found="altered")
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def _readable(sha256: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingArtifact(f"The artifact {sha256[:12]} is gone.") from error
+        raise DamagedArtifact(f"The artifact {sha256[:12]} is gone.", found="missing") from error
     except OSError as error:
         if error.errno in NO_ROOM:  # a backend elsewhere reads through a file on this machine
             raise

@@ -21,11 +21,11 @@ RegistryError
 ├── StillServing       what serves may not be archived or taken away
 ├── NoArtifact         the version has no file of that form to give out
 ├── NoReport           the version was never compared with its source: its file was not taken
-├── DamagedArtifact    a stored file is gone, its sha256 differs, or it cannot be read
-│   ├── MissingArtifact
-│   └── AlteredArtifact
+├── DamagedArtifact    a stored file is missing, altered or unreadable; carries which
 └── StoreUnavailable   the place where files are kept does not answer
 """
+
+from typing import Literal
 
 
 class RegistryError(Exception):
@@ -127,15 +127,11 @@ class NoReport(RegistryError):
 
 
 class DamagedArtifact(RegistryError):
-    pass
-
-
-class MissingArtifact(DamagedArtifact):
-    pass
-
-
-class AlteredArtifact(DamagedArtifact):
-    pass
+    def __init__(
+        self, message: str, *, found: Literal["missing", "altered", "unreadable"] = "unreadable"
+    ) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class StoreUnavailable(RegistryError):

@@ -13,9 +13,7 @@ from django.utils import timezone
 
 from modelregistry.artifacts import ArtifactStore, Facts
 from modelregistry.errors import (
-    AlteredArtifact,
     DamagedArtifact,
-    MissingArtifact,
     NotPromotable,
     StoreUnavailable,
 )
@@ -37,10 +35,9 @@ def report_damage(live: LiveVersion, fault: DamagedArtifact, *, found_by: str) -
     missing from a place where most of the registry's other files are missing, too.
     """
     files = store()
-    missing = isinstance(fault, MissingArtifact)
-    if missing and not _is_the_registrys(files, without=live.artifact_sha256):
+    if fault.found == "missing" and not _is_the_registrys(files, without=live.artifact_sha256):
         return False
-    if not missing and not isinstance(fault, AlteredArtifact):
+    if fault.found == "unreadable":
         return False
     at = f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC"
     words = f"{fault} Found by {found_by} that was to load it, {at}. {HOW_TO_MEND}"
@@ -103,10 +100,11 @@ class Mender:
                 self._looks[sha256] = _Look(facts, look.unread + 1)
                 return False
             files.open(sha256).close()
-        except AlteredArtifact:
-            self._looks[sha256] = _Look(facts)
+        except DamagedArtifact as fault:
+            if fault.found == "altered":
+                self._looks[sha256] = _Look(facts)
             return False
-        except (DamagedArtifact, StoreUnavailable, OSError):
+        except (StoreUnavailable, OSError):
             return False
         return True
 
