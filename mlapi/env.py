@@ -199,12 +199,6 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
     _check_url(text, "DATABASE_URL", {"postgres", "postgresql", "sqlite"})
     _check_url(text, "REDIS_URL", {"redis", "rediss"})
     _check_url(text, "MLAPI_INTERNAL_URL", {"http", "https"})
-    hosts = _list(text["DJANGO_ALLOWED_HOSTS"])
-    if not hosts and not embedded:
-        raise EnvironmentFault(
-            "DJANGO_ALLOWED_HOSTS is not set; with DATABASE_URL or REDIS_URL it must name the "
-            "hosts clients use, separated by commas."
-        )
     return Environment(
         database_url=text["DATABASE_URL"],
         redis_url=text["REDIS_URL"],
@@ -227,12 +221,22 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         flower_password=text["MLAPI_FLOWER_PASSWORD"],
         secret_key=text["DJANGO_SECRET_KEY"],
         debug=_flag(text, "DJANGO_DEBUG"),
-        allowed_hosts=hosts or ("localhost", "127.0.0.1", "[::1]", host),
+        allowed_hosts=_hosts(text, embedded=embedded),
         csrf_trusted_origins=_list(text["DJANGO_CSRF_TRUSTED_ORIGINS"]),
         superuser_username=text["DJANGO_SUPERUSER_USERNAME"],
         superuser_password=text["DJANGO_SUPERUSER_PASSWORD"],
         superuser_email=text["DJANGO_SUPERUSER_EMAIL"],
     )
+
+
+def _hosts(text: Mapping[str, str], *, embedded: bool) -> tuple[str, ...]:
+    hosts = _list(text["DJANGO_ALLOWED_HOSTS"])
+    if not hosts and not embedded:
+        raise EnvironmentFault(
+            "DJANGO_ALLOWED_HOSTS is not set; with DATABASE_URL or REDIS_URL it must name the "
+            "hosts clients use, separated by commas."
+        )
+    return hosts or ("localhost", "127.0.0.1", "[::1]", text["MLAPI_HOST"])
 
 
 def _bucket(text: Mapping[str, str]) -> str:
