@@ -67,10 +67,20 @@ class Flight:
         self.calls.append(call)
         call.wait(self._leave, now)
 
+    def land(self) -> list[Call]:
+        """Those who wait for what it came to. It lets go of them and of the run, and they need not
+        leave: a circle would keep all their rows until the next collection.
+        """
+        calls, self.calls, self._run = self.calls, [], None
+        for call in calls:
+            call.taken = call.rows
+        return calls
+
     def _leave(self, call: Call) -> None:
         self.calls.remove(call)
         if not self.calls and self._run is not None:
-            self._run.cancel()
+            run, self._run = self._run, None
+            run.cancel()
             self._given_up(self)
 
 
@@ -124,7 +134,7 @@ class Cache:
 
     def _land(self, key: Key, flight: Flight, ttl_s: float, outcome: Share) -> None:
         self._forget(key, flight)
-        for call in flight.calls.copy():
+        for call in flight.land():
             if not call.cancelled:  # the answer to another may have made it leave
                 deliver(call, outcome)
         if isinstance(outcome, Answer):
@@ -138,8 +148,16 @@ class Cache:
         self._drop(key)
         self._kept[key] = Kept(own, size, until)
         self.size_bytes += size
-        while self.size_bytes > self._most_bytes:
-            self._drop(next(iter(self._kept)))
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Also where there is some: what nobody asks for any more goes once its time is over."""
+        now = self._clock()
+        while self._kept:
+            key, oldest = next(iter(self._kept.items()))
+            if self.size_bytes <= self._most_bytes and oldest.until > now:
+                break
+            self._drop(key)
 
     def _drop(self, key: Key) -> None:
         gone = self._kept.pop(key, None)

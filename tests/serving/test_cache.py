@@ -1,6 +1,7 @@
 """Answers that are kept: true, bounded in bytes and time, and one run for all who ask at once."""
 
 import asyncio
+import gc
 from math import inf
 
 import pytest
@@ -168,6 +169,36 @@ def test_who_comes_after_a_runs_deadline_has_one_of_its_own() -> None:
     assert runtime.batches == [1]
 
 
+def test_calls_that_are_over_leave_nothing_for_the_collector() -> None:
+    runtime = Gated()
+
+    async def scenario() -> None:
+        cache, queue = Cache(1 << 20), batcher(runtime, dear())
+        asking = [ask(cache, queue, [[i, 0]])[1] for i in (0, 0, 1)]
+        left = [ask(cache, queue, [[2, 0]])[0] for _ in range(2)]
+        await asyncio.to_thread(runtime.entered.wait, 30)
+        for call in left:
+            call.cancel()
+        del call, left
+        runtime.gate.set()
+        await asyncio.gather(*asking)
+        asking.clear()
+        async with asyncio.timeout(30):
+            while calls():  # the thread that ran the model may hold them for a moment
+                await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(scenario)
+    finally:
+        gc.enable()
+
+
+def calls() -> int:
+    return sum(isinstance(each, Call) for each in gc.get_objects())
+
+
 def test_a_failure_is_told_to_all_who_wait_and_is_not_kept() -> None:
     runtime = Poisonable()
 
@@ -239,6 +270,22 @@ def test_it_holds_no_more_bytes_than_it_may_and_what_was_asked_last_stays() -> N
             assert cache.size_bytes <= most
         assert cache.size_bytes > most / 2
         assert not ask(cache, queue, [[1, 0]])[1].done()
+
+    run(scenario)
+
+
+def test_what_nobody_asks_for_goes_when_its_time_is_over_though_there_is_room() -> None:
+    clock = Clock()
+
+    async def scenario() -> None:
+        cache, queue = Cache(1 << 20, clock=clock), batcher(Doubling(), clock=clock)
+        await ask(cache, queue)[1]
+        one = cache.size_bytes
+        for i in range(9):
+            await ask(cache, queue, [[i, 0]])[1]
+        clock.now += 60.0
+        await ask(cache, queue)[1]
+        assert cache.size_bytes == one
 
     run(scenario)
 
