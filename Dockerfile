@@ -29,4 +29,4 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "deploy/ready.py"]
-CMD ["uvicorn", "mlapi.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--loop", "uvloop", "--http", "mlapi.asgi:Http", "--ws", "mlapi.handshakes:AnsweredHandshakes", "--ws-max-size", "65536", "--timeout-graceful-shutdown", "15"]
+CMD ["uvicorn", "mlapi.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--no-server-header", "--loop", "uvloop", "--http", "mlapi.asgi:Http", "--ws", "mlapi.handshakes:AnsweredHandshakes", "--ws-max-size", "65536", "--timeout-graceful-shutdown", "15"]

@@ -103,7 +103,15 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
     words = (word for k, v in options.items() for word in (f"--{k}", v))
     return Process(
         name="web",
-        argv=(PYTHON, "-m", "uvicorn", "mlapi.asgi:application", "--no-access-log", *words),
+        argv=(
+            PYTHON,
+            "-m",
+            "uvicorn",
+            "mlapi.asgi:application",
+            "--no-access-log",
+            "--no-server-header",
+            *words,
+        ),
         env=with_threads(env, environment.workers),
         ready=web_probe(environment, lacking=(DEFAULT_MODEL,)),
         grace_s=environment.drain_s + WEB_GRACE_S + WEB_END_S,
