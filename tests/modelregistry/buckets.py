@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import httpx
 from django.conf import settings
 from moto.server import ThreadedMotoServer
 
@@ -17,13 +18,18 @@ REGION = "us-east-1"
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """Its address; boto3's own variables do not reach this process's buckets meanwhile."""
+    """Its address; boto3's own variables do not reach this process's buckets meanwhile.
+
+    What a server before it in this process was given is gone.
+    """
     theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
     try:
-        yield f"http://{host}:{port}"
+        httpx.post(f"{address}/moto-api/reset").raise_for_status()
+        yield address
     finally:
         server.stop()
         os.environ.update(theirs)
