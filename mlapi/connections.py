@@ -21,10 +21,11 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
-from mlapi.sweeping import start_sweep
+from mlapi.replies import reply_at_once
+from mlapi.sweeping import Swept, start_sweep
 from mlapi.upgrades import parser_behind_head
 from predictions.errors import Crowded, HeadersTooLarge, Malformed, PredictionError, TooSlow
-from predictions.lane.asgi import App, Message, Receive, Send, given_id, send_reply
+from predictions.lane.asgi import AT_ONCE, App, Message, Receive, Send, given_id, send_reply
 from predictions.lane.collaborators import Reply
 
 SLOWEST: Final = 1000  # bytes a second
@@ -54,7 +55,7 @@ class Refusal(Protocol):
     def __call__(self, error: Exception, given_id: bytes | None) -> Reply: ...
 
 
-class LimitedHttp(HttpToolsProtocol):
+class LimitedHttp(Swept, HttpToolsProtocol):
     """For `uvicorn --http`, as a subclass that knows its limits and how a refusal is written."""
 
     limits: ClassVar[Limits]
@@ -63,8 +64,8 @@ class LimitedHttp(HttpToolsProtocol):
     # Beside uvicorn's own attributes: with these its dictionary were too large for CPython's fast
     # paths.
     __slots__ = (
-        "_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_since", "_stopping",
-        "_whole_at",
+        "_extensions", "_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_since",
+        "_stopping", "_whole_at",
     )  # fmt: skip
 
     def __init__(
@@ -87,12 +88,15 @@ class LimitedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._extensions = {AT_ONCE: self._reply_at_once}
         start_sweep(self.server_state, self.loop, every_s=self.limits.receive_s / SWEEPS)
 
     def data_received(self, data: bytes) -> None:
         self._piece = size = len(data)
         self._fed += size
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         self._feed(data)
         if self._fed > self.limits.head_bytes:
             if self._is_inside_a_head():
@@ -138,12 +142,21 @@ class LimitedHttp(HttpToolsProtocol):
         self._fed = self._whole_at = self._piece  # its rest may be the next head's beginning
         if self._refused is None:
             _on_headers_complete(self)
+            self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         else:
             self._refuse(self._refused)
         if self._stopping and not _is_over(self.cycle):
             self.cycle.keep_alive = False
         if not self.parser.should_upgrade():  # else they are read once more
             self.headers = NO_TRAILERS
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._extensions.clear()  # they know it, and the last request knows them
+
+    def _reply_at_once(self, scope: HTTPScope, reply: Reply) -> bool:
+        cycle = self.cycle
+        return cycle.scope is scope and reply_at_once(cycle, reply)
 
     def shutdown(self) -> None:
         self._stopping = True

@@ -1,7 +1,6 @@
 """One timer a server, which comes by all of its connections, instead of one for each of them."""
 
 import asyncio
-from typing import Protocol, runtime_checkable
 from weakref import WeakSet
 
 from uvicorn.server import ServerState
@@ -9,12 +8,14 @@ from uvicorn.server import ServerState
 swept: WeakSet[ServerState] = WeakSet()  # the servers whose sweep is under way
 
 
-@runtime_checkable
-class Swept(Protocol):
+class Swept:
     """A connection that wants to be looked at; WebSockets do not."""
+
+    __slots__ = ()
 
     def look(self, sweep: int) -> None:
         """The sweep of this number comes by."""
+        raise NotImplementedError
 
 
 def start_sweep(server: ServerState, loop: asyncio.AbstractEventLoop, *, every_s: float) -> None:

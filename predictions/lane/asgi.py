@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from predictions.errors import BodyTooLarge, PredictionError
 from predictions.lane.collaborators import Reply
-from predictions.lane.exchange import Exchange, Target
+from predictions.lane.exchange import Exchange
 from predictions.lane.lane import Lane
 from predictions.lane.room import Room, Share
 
@@ -15,6 +15,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
+AT_ONCE = "mlapi.reply"  # an extension in the scope: writes a whole reply, or says that it cannot
 _WATCH_AFTER_S = 0.02
 _LINGER_S = 2.0  # how long a refused body is read on, so that its sender sees the refusal
 _LINGER_BYTES = 64_000_000
@@ -54,10 +55,7 @@ class LaneDoor:
         target = self._lane.target(scope["path"]) if scope["type"] == "http" else None
         if target is None:
             await self._app(scope, receive, send)
-        else:
-            await self._answer(target, scope, receive, send)
-
-    async def _answer(self, target: Target, scope: Message, receive: Receive, send: Send) -> None:
+            return
         headers = dict(scope["headers"])
         if b"content-encoding" in headers:  # of two lines the first counts as much
             headers[b"content-encoding"] = joined(scope["headers"], b"content-encoding")
@@ -74,7 +72,9 @@ class LaneDoor:
             if mailbox.reply is None:
                 await _wait(exchange, mailbox, receive)
         if mailbox.reply is not None:
-            await send_reply(mailbox.reply, send)
+            at_once = scope["extensions"].get(AT_ONCE) if "extensions" in scope else None
+            if at_once is None or not at_once(scope, mailbox.reply):
+                await send_reply(mailbox.reply, send)
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes:

@@ -27,6 +27,7 @@ def command(door: str, port: int) -> list[str]:
     return {
         "uvicorn": uvicorn,
         "uvicorn with two workers": [*uvicorn, "--workers", "2"],
+        "uvicorn with its own HTTP": [*uvicorn, "--http", "httptools"],
         "daphne": [python, "-m", "daphne", "-p", str(port), "mlapi.asgi:application"],
         "runserver": [python, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
     }[door]
