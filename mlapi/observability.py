@@ -61,14 +61,6 @@ class Tally:
         self.successes = 0
         self.errors = 0
 
-    def add(self, *, success: bool, seconds: float) -> None:
-        self.buckets[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds += seconds
-        if success:
-            self.successes += 1
-        else:
-            self.errors += 1
-
     def copy(self) -> "Tally":
         twin = Tally()
         twin.buckets, twin.seconds = self.buckets.copy(), self.seconds
@@ -99,7 +91,12 @@ class LaneMeter:
         if tally is None:
             known = (endpoint, method if method in _METHODS else "other")
             tally = self._counted.setdefault(known, Tally())
-        tally.add(success=success, seconds=seconds)
+        tally.buckets[bisect_left(BUCKETS, seconds)] += 1
+        tally.seconds += seconds
+        if success:
+            tally.successes += 1
+        else:
+            tally.errors += 1
 
     def fold(self) -> None:
         """Bring the metrics up to what was counted."""

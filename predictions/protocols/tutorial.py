@@ -105,4 +105,4 @@ def framework_answer(predictions: list[Any], duration_s: float, framework: str) 
 
 def milliseconds(seconds: float) -> float:
     """To the microsecond, which is what the clock is good for."""
-    return round(seconds * 1000, 3)
+    return round(seconds * 1_000_000) / 1000

@@ -79,10 +79,11 @@ class Batcher:
         """Queue validated rows. Raises Overloaded when they do not fit behind those waiting."""
         if call.cancelled:
             return
-        policy, places = self._policy, self._places
-        if places.taken and places.taken + self._weight(call) > policy.max_queue_rows:
+        policy, taken, weight = self._policy, self._places.taken, self._weight(call)
+        if taken and taken + weight > policy.max_queue_rows:
             raise Overloaded
-        self._append(call)
+        self._queue.append(call)
+        self._occupy(weight)
         call.wait(self._leave, self._clock())
         if self._busy:
             return
@@ -91,10 +92,6 @@ class Batcher:
         elif policy.max_wait_s and self._queued_rows >= policy.max_batch_rows:
             self._wake.cancel()
             self._wake = asyncio.get_running_loop().call_soon(self._flush)
-
-    def _append(self, call: Call) -> None:
-        self._queue.append(call)
-        self._occupy(self._weight(call))
 
     def _occupy(self, rows: int) -> None:
         self._queued_rows += rows
@@ -111,7 +108,8 @@ class Batcher:
 
     def _weight(self, call: Call) -> int:
         """The rows a call has waiting for the next batch; a large one is no more than a batch."""
-        return min(call.rows - call.taken, self._policy.max_batch_rows)
+        left, most = call.rows - call.taken, self._policy.max_batch_rows
+        return left if left < most else most
 
     def _schedule(self) -> None:
         """Natural batching: everything that has arrived by the end of this turn of the loop."""
@@ -154,13 +152,14 @@ class Batcher:
             if left > room and batch:
                 break
             size = min(left, room)
-            batch.append(Part(call, call.taken, call.taken + size))
+            batch.append(Part(call, call.taken, size))
             room -= size
             self._occupy(-self._weight(call))
             call.taken += size
             queue.popleft()
             if call.taken < call.rows:
-                self._append(call)
+                queue.append(call)
+                self._occupy(self._weight(call))
                 break
         return batch
 
@@ -168,7 +167,7 @@ class Batcher:
         """The call at the head of the queue: its caller is told, and not on this turn."""
         self._queue.popleft()
         self._occupy(-self._weight(call))
-        late = Part(call, call.taken, call.rows)
+        late = Part(call, call.taken, call.rows - call.taken)
         call.taken = call.rows
         asyncio.get_running_loop().call_soon(self._deliver, late, DeadlineExceeded())
 

@@ -116,11 +116,11 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
     call: Call
     start: int
-    stop: int
+    rows: int
 
     @property
-    def rows(self) -> int:
-        return self.stop - self.start
+    def stop(self) -> int:
+        return self.start + self.rows
 
 
 def joined(parts: list[Answer]) -> Answer:

@@ -39,8 +39,8 @@ MUTANTS = {
         test_batcher.test_a_request_larger_than_a_batch_runs_in_slices_and_its_neighbours_are_answered,
     ),
     "neighbours wait for all of a large request": Mutant(
-        "if call.taken < call.rows:\n                self._append(call)",
-        "if call.taken < call.rows:\n                self._append(call); queue.rotate(1)",
+        "if call.taken < call.rows:\n                queue.append(call)",
+        "if call.taken < call.rows:\n                queue.append(call); queue.rotate(1)",
         test_batcher.test_a_request_larger_than_a_batch_runs_in_slices_and_its_neighbours_are_answered,
     ),
     "those who have left are run": Mutant(
@@ -59,13 +59,13 @@ MUTANTS = {
         test_places.test_callers_of_other_outputs_and_of_other_versions_get_their_own,
     ),
     "the queue has no bound": Mutant(
-        "if places.taken and places.taken + self._weight(call) > policy.max_queue_rows:",
-        "if places.taken and places.taken > 10**9:",
+        "if taken and taken + weight > policy.max_queue_rows:",
+        "if taken and taken > 10**9:",
         test_batcher.test_a_full_queue_is_refused_at_once,
     ),
     "a large request never finds room": Mutant(
-        "if places.taken and places.taken + self",
-        "if places.taken + self",
+        "if taken and taken + weight",
+        "if taken + weight",
         test_batcher.test_a_request_larger_than_the_queue_is_admitted_when_it_is_empty,
     ),
     "what is late runs": Mutant(
