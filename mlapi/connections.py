@@ -152,7 +152,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._extensions.clear()  # they know it, and the last request knows them
+        self._extensions.clear()  # else a circle: connection, last request, extensions, connection
 
     def _reply_at_once(self, scope: HTTPScope, reply: Reply) -> bool:
         cycle = self.cycle

@@ -15,12 +15,14 @@ LARGEST: Final = 1 << 16  # bytes of a body; a larger one is not copied once mor
 
 def reply_at_once(cycle: RequestResponseCycle, reply: Reply) -> bool:
     """Whether the answer is written. Where it is not, `send` has to: what is no 200 may close the
-    connection, and a client that does not read is waited for.
+    connection, a client that does not read is waited for, and an access log is `send`'s.
 
     `reply` has a content-length, and neither `connection` nor `date`.
     """
     status, headers, body = reply
-    if status != 200 or len(body) > LARGEST or cycle.flow.write_paused or cycle.disconnected:
+    if status != 200 or len(body) > LARGEST or cycle.scope["method"] == "HEAD":
+        return False
+    if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or cycle.access_log:
         return False
     parts = [STATUS_LINE[status]]
     for name, value in cycle.default_headers:

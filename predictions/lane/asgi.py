@@ -15,7 +15,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
-AT_ONCE = "mlapi.reply"  # an extension in the scope: writes a whole reply, or says that it cannot
+# An extension that a server may offer in the scope: called with the scope and a whole Reply, it
+# writes that, past whatever is wrapped around `send`, or says that it does not.
+AT_ONCE = "mlapi.reply"
 _WATCH_AFTER_S = 0.02
 _LINGER_S = 2.0  # how long a refused body is read on, so that its sender sees the refusal
 _LINGER_BYTES = 64_000_000
@@ -51,6 +53,7 @@ class LaneDoor:
         self._lane = lane
         self._app = app
 
+    # One coroutine: each that is awaited costs every request.
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         target = self._lane.target(scope["path"]) if scope["type"] == "http" else None
         if target is None:
@@ -72,7 +75,8 @@ class LaneDoor:
             if mailbox.reply is None:
                 await _wait(exchange, mailbox, receive)
         if mailbox.reply is not None:
-            at_once = scope["extensions"].get(AT_ONCE) if "extensions" in scope else None
+            offered = scope.get("extensions")
+            at_once = offered.get(AT_ONCE) if offered else None
             if at_once is None or not at_once(scope, mailbox.reply):
                 await send_reply(mailbox.reply, send)
 

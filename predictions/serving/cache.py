@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from itertools import islice
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
@@ -19,9 +20,10 @@ from predictions.serving.calls import Answer, Call, Deliver, Inputs, Results, Sh
 
 ENTRY_BYTES: Final = 1000  # what an entry takes beside its values
 VALUE_BYTES: Final = 40  # a value once it is Python's, and its place in a list
+LOOKED_AT: Final = 8  # whenever an answer is kept: all at once would stop the loop
 LARGEST_PART: Final = 8  # an answer larger than this part of the whole is not kept
 MISSING: Final = b"-"
-Submit: TypeAlias = Callable[[Call], None]
+Submit: TypeAlias = Callable[[Call], None]  # delivers on a later turn of the loop, or raises
 
 
 class Key(NamedTuple):
@@ -52,13 +54,14 @@ class Flight:
         self.calls: list[Call] = []
 
     def start(self, first: Call, land: Deliver, submit: Submit) -> None:
-        """Raises what `submit` raises."""
-        self._run = Call(first.inputs, first.rows, land, deadline=first.deadline)
-        submit(self._run)
+        """Raises what `submit` raises, and then knows of no run."""
+        run = Call(first.inputs, first.rows, land, deadline=first.deadline)
+        submit(run)
+        self._run = run
 
     def takes(self, now: float) -> bool:
         """Not where all have left, nor where its time is over: the batcher may have seen that."""
-        return self._run is not None and not self._run.cancelled and self._run.deadline > now
+        return self._run is not None and self._run.deadline > now
 
     def join(self, call: Call, now: float) -> None:
         """The run is wanted until the last of its callers' deadlines."""
@@ -73,7 +76,7 @@ class Flight:
         """
         calls, self.calls, self._run = self.calls, [], None
         for call in calls:
-            call.taken = call.rows
+            call.arrive()
         return calls
 
     def _leave(self, call: Call) -> None:
@@ -151,13 +154,14 @@ class Cache:
         self._make_room()
 
     def _make_room(self) -> None:
-        """Also where there is some: what nobody asks for any more goes once its time is over."""
+        """And of what was asked longest ago, a few go whose time is over."""
+        while self.size_bytes > self._most_bytes:
+            self._drop(next(iter(self._kept)))
         now = self._clock()
-        while self._kept:
-            key, oldest = next(iter(self._kept.items()))
-            if self.size_bytes <= self._most_bytes and oldest.until > now:
-                break
-            self._drop(key)
+        oldest = list(islice(self._kept.items(), LOOKED_AT))
+        for key, kept in oldest:
+            if kept.until <= now:
+                self._drop(key)
 
     def _drop(self, key: Key) -> None:
         gone = self._kept.pop(key, None)

@@ -91,6 +91,10 @@ class Call:
         self._leave = leave
         self.queued_at = now
 
+    def arrive(self) -> None:
+        """Its answer is here: no queue has to be told when the caller goes."""
+        self.taken = self.rows
+
     def cancel(self) -> None:
         """The caller is gone: skip its rows where they have not run, answer nobody."""
         if self.cancelled:

@@ -23,7 +23,7 @@ def command(door: str, port: int) -> list[str]:
     python = sys.executable
     uvicorn = [python, "-m", "uvicorn", "mlapi.asgi:application", "--port", str(port)]
     uvicorn += ["--http", "mlapi.asgi:Http", "--ws", "mlapi.handshakes:AnsweredHandshakes"]
-    uvicorn += ["--timeout-graceful-shutdown", "15"]
+    uvicorn += ["--timeout-graceful-shutdown", "15", "--no-access-log", "--no-server-header"]
     return {
         "uvicorn": uvicorn,
         "uvicorn with two workers": [*uvicorn, "--workers", "2"],
