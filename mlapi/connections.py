@@ -6,12 +6,11 @@ SLOWEST bytes a second over any such time. Between requests uvicorn's own keep-a
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn._types import HTTPScope
+from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -21,11 +20,11 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
-from mlapi.replies import reply_at_once
+from mlapi.replies import refusing, reply_at_once
 from mlapi.sweeping import Swept, start_sweep
 from mlapi.upgrades import parser_behind_head
 from predictions.errors import Crowded, HeadersTooLarge, Malformed, PredictionError, TooSlow
-from predictions.lane.asgi import AT_ONCE, App, Message, Receive, Send, given_id, send_reply
+from predictions.lane.asgi import AT_ONCE, given_id
 from predictions.lane.collaborators import Reply
 
 SLOWEST: Final = 1000  # bytes a second
@@ -37,6 +36,7 @@ PLACES_OF_PROBES: Final = 16
 # A super() on the path of every request costs as much as all that is done there.
 _on_headers_complete = HttpToolsProtocol.on_headers_complete
 _on_body = HttpToolsProtocol.on_body
+_start_asgi_task = HttpToolsProtocol._start_asgi_task
 
 
 class NoTrailers(list[tuple[bytes, bytes]]):
@@ -64,8 +64,8 @@ class LimitedHttp(Swept, HttpToolsProtocol):
     # Beside uvicorn's own attributes: with these its dictionary were too large for CPython's fast
     # paths.
     __slots__ = (
-        "_extensions", "_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_since",
-        "_stopping", "_whole_at",
+        "_extensions", "_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_running",
+        "_since", "_stopping", "_whole_at",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +81,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
         self._whole_at = 0  # `_fed` when something of a body came last
         self._refused: PredictionError | None = None
         self._stopping = drain.under_way
+        self._running: RequestResponseCycle | None = None  # others may have come behind it
         self._head: object = None  # that is not whole, and began in an earlier piece
         self._mark: object = None  # what was waited for when the sweep came by
         self._since = 0  # the number of that sweep
@@ -150,7 +151,15 @@ class LimitedHttp(Swept, HttpToolsProtocol):
         if not self.parser.should_upgrade():  # else they are read once more
             self.headers = NO_TRAILERS
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        _start_asgi_task(self, cycle, app)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
         super().connection_lost(exc)
         self._extensions.clear()  # else a circle: connection, last request, extensions, connection
 
@@ -199,7 +208,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
 
     def _refuse(self, fault: PredictionError) -> None:
         """In the application's place, so that pipelined answers keep their order."""
-        application, self.app = self.app, _refusing(partial(self.refusal, fault))
+        application, self.app = self.app, refusing(partial(self.refusal, fault))
         super().on_headers_complete()
         self.app = application
         if self.parser.should_upgrade():  # what follows is no HTTP
@@ -284,15 +293,6 @@ def _has_begun(scope: HTTPScope | None, cycle: RequestResponseCycle | None) -> b
 
 def _is_over(cycle: RequestResponseCycle | None) -> bool:
     return cycle is None or cycle.response_complete
-
-
-def _refusing(render: Callable[[bytes | None], Reply]) -> App:
-    """An application that answers the one way, without looking at a body."""
-
-    async def refuse(scope: Message, receive: Receive, send: Send) -> None:
-        await send_reply(render(given_id(scope["headers"])), send)
-
-    return refuse
 
 
 def _headers_of(scope: HTTPScope | None) -> list[tuple[bytes, bytes]]:

@@ -1,13 +1,15 @@
-"""A whole answer in one write, for those who have it whole: an ASGI extension of this server's.
+"""Answers of our HTTP connections: whole ones in one write, by an ASGI extension, and refusals.
 
 What `send` does with two messages, uvicorn looks at header by header, as it must for applications
 it does not know; the lane's own headers need no look. Anybody else's server has no such extension.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from predictions.lane.asgi import App, Message, Receive, Send, given_id, send_reply
 from predictions.lane.collaborators import Reply
 
 LARGEST: Final = 1 << 16  # bytes of a body; a larger one is not copied once more
@@ -38,3 +40,12 @@ def reply_at_once(cycle: RequestResponseCycle, reply: Reply) -> bool:
         cycle.transport.close()
     cycle.on_response()
     return True
+
+
+def refusing(render: Callable[[bytes | None], Reply]) -> App:
+    """An application that answers the one way, without looking at a body."""
+
+    async def refuse(scope: Message, receive: Receive, send: Send) -> None:
+        await send_reply(render(given_id(scope["headers"])), send)
+
+    return refuse
