@@ -69,7 +69,7 @@ async def at_rate(url: str, per_second: float) -> list[Timed]:
         asking, began = [], loop.time()
 
         async def one(number: int) -> Timed:
-            caller = idle.pop()
+            caller = idle.pop() if idle else Caller(url)  # the server has stood still
             try:
                 return await ask(caller, number)
             finally:
