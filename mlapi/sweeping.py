@@ -1,6 +1,7 @@
 """One timer a server, which comes by all of its connections, instead of one for each of them."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from weakref import WeakSet
 
 from uvicorn.server import ServerState
@@ -8,14 +9,14 @@ from uvicorn.server import ServerState
 swept: WeakSet[ServerState] = WeakSet()  # the servers whose sweep is under way
 
 
-class Swept:
+class Swept(ABC):
     """A connection that wants to be looked at; WebSockets do not."""
 
     __slots__ = ()
 
+    @abstractmethod
     def look(self, sweep: int) -> None:
         """The sweep of this number comes by."""
-        raise NotImplementedError
 
 
 def start_sweep(server: ServerState, loop: asyncio.AbstractEventLoop, *, every_s: float) -> None:
