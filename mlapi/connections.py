@@ -7,6 +7,7 @@ SLOWEST bytes a second over any such time. Between requests uvicorn's own keep-a
 
 import asyncio
 from functools import partial
+from math import inf
 from typing import Any, ClassVar, Final, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade
@@ -20,15 +21,17 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
+from mlapi.pace import SWEEPS, Patience
 from mlapi.replies import refusing, reply_at_once
 from mlapi.sweeping import Swept, start_sweep
+from mlapi.unwanted import NO_TRAILERS, Deaf
 from mlapi.upgrades import parser_behind_head
 from predictions.errors import Crowded, HeadersTooLarge, Malformed, PredictionError, TooSlow
 from predictions.lane.asgi import AT_ONCE, given_id
 from predictions.lane.collaborators import Reply
 
 SLOWEST: Final = 1000  # bytes a second
-SWEEPS: Final = 30  # within the time that a sender has
+SENDING: Final = SWEEPS - 2  # what is sent may have begun before the sweep that noticed
 LAST_LOOK_S: Final = 0.1  # at the end: what has arrived by then may lie unread in the socket
 PROBES: Final = (b"/livez", b"/readyz", b"/metrics")  # answered also when all places are taken
 PLACES_OF_PROBES: Final = 16
@@ -37,16 +40,6 @@ PLACES_OF_PROBES: Final = 16
 _on_headers_complete = HttpToolsProtocol.on_headers_complete
 _on_body = HttpToolsProtocol.on_body
 _start_asgi_task = HttpToolsProtocol._start_asgi_task
-
-
-class NoTrailers(list[tuple[bytes, bytes]]):
-    """Where fields behind a body go: nowhere. They are no headers, though uvicorn adds them."""
-
-    def append(self, field: tuple[bytes, bytes]) -> None:
-        pass
-
-
-NO_TRAILERS: Final = NoTrailers()
 
 
 class Refusal(Protocol):
@@ -64,8 +57,8 @@ class LimitedHttp(Swept, HttpToolsProtocol):
     # Beside uvicorn's own attributes: with these its dictionary were too large for CPython's fast
     # paths.
     __slots__ = (
-        "_extensions", "_fed", "_fed_then", "_head", "_mark", "_piece", "_refused", "_running",
-        "_since", "_stopping", "_whole_at",
+        "_extensions", "_fed", "_head", "_patience", "_piece", "_refused", "_running", "_stopping",
+        "_whole_at",
     )  # fmt: skip
 
     def __init__(
@@ -83,9 +76,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
         self._stopping = drain.under_way
         self._running: RequestResponseCycle | None = None  # others may have come behind it
         self._head: object = None  # that is not whole, and began in an earlier piece
-        self._mark: object = None  # what was waited for when the sweep came by
-        self._since = 0  # the number of that sweep
-        self._fed_then = 0
+        self._patience = Patience()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -116,7 +107,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
     def _upgrade(self, rest: bytes) -> None:
         """To WebSocket, or not at all; `rest` is what came behind the head."""
         if self._should_upgrade():
-            self.handle_websocket_upgrade()
+            self._become_a_socket()
         elif self._refused is not None:
             self._say_what_was_refused()
         else:
@@ -127,6 +118,13 @@ class LimitedHttp(Swept, HttpToolsProtocol):
                 self.cycle.message_event.clear()
             self._piece = len(rest)
             self._feed(rest)
+
+    def _become_a_socket(self) -> None:
+        if _is_over(self.cycle):
+            self._extensions.clear()
+            self.handle_websocket_upgrade()
+        else:  # its handshake would take the place of an answer
+            self._close_behind(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._whole_at = self._fed
@@ -224,58 +222,60 @@ class LimitedHttp(Swept, HttpToolsProtocol):
     def look(self, sweep: int) -> None:
         """The sweep comes by: has it waited long enough?"""
         self._stopping = self._stopping or drain.under_way
-        if self.flow.write_paused:
-            self._look_at_reader(sweep)
-            return
-        if not self._waits():
-            self._mark, self._since = None, 0
-            return
-        in_body = not _is_over(self.cycle)
-        mark = self.cycle if in_body else self.scope
-        if not self._since or mark is not self._mark:
-            self._mark, self._since, self._fed_then = mark, sweep, self._fed
-        elif sweep - self._since >= SWEEPS - 2:  # it may have come a little earlier
-            if in_body and self._fed - self._fed_then >= SLOWEST * self.limits.receive_s:
-                self._since, self._fed_then = sweep, self._fed
-            else:
+        enough: float = SLOWEST * self.limits.receive_s
+        if self.flow.write_paused:  # answers wait for a client that does not read
+            taken = -self.transport.get_write_buffer_size()
+            if self._patience.is_over(sweep, self.flow, moved=taken, enough=enough, sweeps=SWEEPS):
+                self.transport.abort()
+        elif not self._waits():
+            self._patience.rest()
+        else:
+            mark: object = self.cycle
+            if _is_over(self.cycle):
+                mark, enough = self.scope, inf  # a head, however fast it comes
+            if self._patience.is_over(sweep, mark, moved=self._fed, enough=enough, sweeps=SENDING):
                 self._end_with(TooSlow(self.limits.receive_s))
-
-    def _look_at_reader(self, sweep: int) -> None:
-        """Answers wait for a client that does not read: it must take as much as others send."""
-        unread = self.transport.get_write_buffer_size()
-        taken = self._fed_then - unread
-        if self._mark is not self.flow or taken >= SLOWEST * self.limits.receive_s:
-            self._mark, self._since, self._fed_then = self.flow, sweep, unread
-        elif sweep - self._since >= SWEEPS:
-            self.transport.abort()
 
     def _waits(self) -> bool:
         """Whether it is for the client to send more of a request."""
-        if self.timeout_keep_alive_task is not None or self.pipeline or self.flow.read_paused:
-            return False
-        if self.transport.is_closing():
+        if self.timeout_keep_alive_task is not None:
+            if not _has_begun(self.scope, self.cycle):
+                return False
+            self._unset_keepalive_if_required()  # a head began in the piece that ended a request
+        if self.pipeline or self.flow.read_paused or self.transport.is_closing():
             return False
         return _is_over(self.cycle) or self.cycle.more_body
 
     def _end_with(self, fault: PredictionError) -> None:
-        """The answer, where there is somebody to answer and no other one on its way; then close."""
+        """The answer, where there is somebody to answer, behind those before it; then close."""
         cycle = self.cycle
-        if not _is_over(cycle):
-            answerable = cycle.more_body and not cycle.response_started and not self.pipeline
+        if _is_over(cycle):
+            if self._is_inside_a_head():
+                self._write(fault)
+            self.transport.close()
+        elif not cycle.more_body:
+            self._close_behind(cycle)
+        elif self.pipeline:
+            cycle.more_body = False
+            refused = refusing(partial(self.refusal, fault))
+            self.pipeline[0] = (cycle, refused)  # type: ignore[assignment]
+            self._close_behind(cycle)
+        else:
             cycle.disconnected = True
             cycle.message_event.set()
-        else:
-            answerable = self._is_inside_a_head()
-        if answerable:
-            self._write(fault)
-        self.transport.close()
+            if not cycle.response_started:
+                self._write(fault)
+            self.transport.close()
+
+    def _close_behind(self, cycle: RequestResponseCycle) -> None:
+        """All up to it is answered; nothing that comes after it is read."""
+        cycle.keep_alive = False
+        self.parser = Deaf()  # type: ignore[assignment]
 
     def send_400_response(self, msg: str) -> None:
         if _is_over(self.cycle):
             self._write(Malformed(msg))
             self.transport.close()
-        elif not self.cycle.more_body:  # what came before the fault is whole, and answered
-            self.cycle.keep_alive = False
         else:
             self._end_with(Malformed(msg))
 
