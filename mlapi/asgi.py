@@ -26,7 +26,7 @@ except EnvironmentFault as fault:  # no manage.py around a server: one line here
 from django.conf import settings  # noqa: E402
 
 from jobs.waiting import Waiting  # noqa: E402
-from mlapi.connections import LimitedHttp  # noqa: E402
+from mlapi.direct import DirectHttp  # noqa: E402
 from mlapi.guard import Guard, refused  # noqa: E402
 from mlapi.limits import drain  # noqa: E402
 from mlapi.process import Process  # noqa: E402
@@ -42,8 +42,12 @@ http = LaneDoor(lane, Guard(waiting, settings.MLAPI.limits))
 application = Process(http, sockets, start=start, stop=stop, drain_s=settings.MLAPI.drain_s)
 
 
-class Http(LimitedHttp):
-    """For `uvicorn --http mlapi.asgi:Http`: the environment's limits, the catalogue's refusals."""
+class Http(DirectHttp):
+    """For `uvicorn --http mlapi.asgi:Http`: the environment's limits, the catalogue's refusals, and
+    the lane without a detour.
+    """
 
+    lane = lane
+    process = application
     limits = settings.MLAPI.limits
     refusal = staticmethod(refused)

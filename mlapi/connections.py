@@ -22,12 +22,12 @@ from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
 from mlapi.pace import SWEEPS, Patience
-from mlapi.replies import refusing, reply_at_once
+from mlapi.replies import refusing
 from mlapi.sweeping import Swept, start_sweep
 from mlapi.unwanted import NO_TRAILERS, Deaf
 from mlapi.upgrades import parser_behind_head
 from predictions.errors import Crowded, HeadersTooLarge, Malformed, PredictionError, TooSlow
-from predictions.lane.asgi import AT_ONCE, given_id
+from predictions.lane.asgi import given_id
 from predictions.lane.collaborators import Reply
 
 SLOWEST: Final = 1000  # bytes a second
@@ -57,8 +57,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
     # Beside uvicorn's own attributes: with these its dictionary were too large for CPython's fast
     # paths.
     __slots__ = (
-        "_extensions", "_fed", "_head", "_patience", "_piece", "_refused", "_running", "_stopping",
-        "_whole_at",
+        "_fed", "_head", "_patience", "_piece", "_refused", "_running", "_stopping", "_whole_at",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +79,6 @@ class LimitedHttp(Swept, HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._extensions = {AT_ONCE: self._reply_at_once}
         start_sweep(self.server_state, self.loop, every_s=self.limits.receive_s / SWEEPS)
 
     def data_received(self, data: bytes) -> None:
@@ -121,7 +119,6 @@ class LimitedHttp(Swept, HttpToolsProtocol):
 
     def _become_a_socket(self) -> None:
         if _is_over(self.cycle):
-            self._extensions.clear()
             self.handle_websocket_upgrade()
         else:  # its handshake would take the place of an answer
             self._close_behind(self.cycle)
@@ -141,7 +138,6 @@ class LimitedHttp(Swept, HttpToolsProtocol):
         self._fed = self._whole_at = self._piece  # its rest may be the next head's beginning
         if self._refused is None:
             _on_headers_complete(self)
-            self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         else:
             self._refuse(self._refused)
         if self._stopping and not _is_over(self.cycle):
@@ -159,11 +155,6 @@ class LimitedHttp(Swept, HttpToolsProtocol):
             running.disconnected = True
             running.message_event.set()
         super().connection_lost(exc)
-        self._extensions.clear()  # else a circle: connection, last request, extensions, connection
-
-    def _reply_at_once(self, scope: HTTPScope, reply: Reply) -> bool:
-        cycle = self.cycle
-        return cycle.scope is scope and reply_at_once(cycle, reply)
 
     def shutdown(self) -> None:
         self._stopping = True

@@ -25,7 +25,8 @@ class Process:
     """Calls `start` before the first request is answered, `stop` when the server goes down.
 
     It tells HTTP from WebSockets too: a router between would cost every prediction a coroutine.
-    `drain_s` are the seconds from SIGTERM to the server's own stop, for servers with a lifespan.
+    `drain_s` are the seconds from SIGTERM to the server's own stop, for servers with a lifespan;
+    `started` says whether all that answers need is there.
     """
 
     def __init__(
@@ -42,13 +43,13 @@ class Process:
         self._drain_s = drain_s
         self._start = start
         self._stop = stop
-        self._started = False
+        self.started = False
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        if not self._started:  # a server without lifespan
+        if not self.started:  # a server without lifespan
             await self._begin()
         app = self._http if scope["type"] == "http" else self._sockets
         await app(scope, receive, send)
@@ -59,7 +60,7 @@ class Process:
         gc.freeze()  # what is loaded stays: collections need not walk its 100,000 objects again
         gc.set_threshold(*COLLECTED_AFTER)
         sys.setswitchinterval(SWITCH_S)
-        self._started = True
+        self.started = True
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

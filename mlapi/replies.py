@@ -1,7 +1,7 @@
-"""Answers of our HTTP connections: whole ones in one write, by an ASGI extension, and refusals.
+"""Answers of our HTTP connections: whole ones in one write, and applications that only answer.
 
 What `send` does with two messages, uvicorn looks at header by header, as it must for applications
-it does not know; the lane's own headers need no look. Anybody else's server has no such extension.
+it does not know; the lane's own headers need no look.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,21 @@ def reply_at_once(cycle: RequestResponseCycle, reply: Reply) -> bool:
     if not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()
+    cycle.on_response = _nothing  # else a circle: connection, request, connection
     return True
+
+
+def _nothing() -> None:
+    """Is done behind an answer any more."""
+
+
+def replying(reply: Reply) -> App:
+    """An application that answers so, whoever asks."""
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        await send_reply(reply, send)
+
+    return answer
 
 
 def refusing(render: Callable[[bytes | None], Reply]) -> App:

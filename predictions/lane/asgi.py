@@ -15,10 +15,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# An extension that a server may offer in the scope: called with the scope and a whole Reply, it
-# writes that, past whatever is wrapped around `send`, or says that it does not.
-AT_ONCE = "mlapi.reply"
-_WATCH_AFTER_S = 0.02
+WATCH_AFTER_S = 0.02  # most answers come before it is worth watching for the client's leaving
 _LINGER_S = 2.0  # how long a refused body is read on, so that its sender sees the refusal
 _LINGER_BYTES = 64_000_000
 
@@ -59,9 +56,7 @@ class LaneDoor:
         if target is None:
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        if b"content-encoding" in headers:  # of two lines the first counts as much
-            headers[b"content-encoding"] = joined(scope["headers"], b"content-encoding")
+        headers = fields_of(scope["headers"])
         mailbox = Mailbox()
         try:
             body = await read_body(receive, headers, self._lane.body_limit, self._lane.room)
@@ -75,10 +70,15 @@ class LaneDoor:
             if mailbox.reply is None:
                 await _wait(exchange, mailbox, receive)
         if mailbox.reply is not None:
-            offered = scope.get("extensions")
-            at_once = offered.get(AT_ONCE) if offered else None
-            if at_once is None or not at_once(scope, mailbox.reply):
-                await send_reply(mailbox.reply, send)
+            await send_reply(mailbox.reply, send)
+
+
+def fields_of(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The lines of a head as the lane takes them: of a name that comes again the last."""
+    fields = dict(lines)
+    if b"content-encoding" in fields:  # of two lines the first counts as much
+        fields[b"content-encoding"] = joined(lines, b"content-encoding")
+    return fields
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> bytes:
@@ -109,7 +109,7 @@ async def _wait(exchange: Exchange, mailbox: Mailbox, receive: Receive) -> None:
 
 
 async def _arrival_or_disconnect(arrival: asyncio.Future[None], receive: Receive) -> None:
-    """Most answers come before it is worth a task to watch for the client's leaving."""
+    """A task watches, once the answer is not there in a while."""
     watching: list[asyncio.Task[None]] = []
 
     async def watch() -> None:
@@ -118,7 +118,7 @@ async def _arrival_or_disconnect(arrival: asyncio.Future[None], receive: Receive
             arrival.set_result(None)
 
     timer = asyncio.get_running_loop().call_later(
-        _WATCH_AFTER_S, lambda: watching.append(asyncio.ensure_future(watch()))
+        WATCH_AFTER_S, lambda: watching.append(asyncio.ensure_future(watch()))
     )
     try:
         await arrival

@@ -10,35 +10,15 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
 from mlapi.asgi import Http
-from mlapi.replies import LARGEST
-from predictions.lane.asgi import AT_ONCE, Message, Receive, Send, send_reply
+from mlapi.replies import LARGEST, reply_at_once
+from predictions.lane.asgi import Message, Receive, Send, send_reply
 from predictions.lane.collaborators import Reply
+from tests.process.transport import Written
 
 ASKED = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"4")]
 SHORT: Reply = (200, HEADERS, b"true")
 Attempt = Callable[[Message], Any]
-
-
-class Written(asyncio.Transport):
-    """What a connection has written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pieces: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        self.pieces.append(bytes(data))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
 
 
 async def answered(
@@ -57,7 +37,7 @@ async def answered(
         await receive()
         change(connection)
         if at_once:
-            told.append(scope["extensions"][AT_ONCE](scope, reply))
+            told.append(reply_at_once(connection.cycle, reply))
         if not connection.cycle.response_complete:
             FlowControl.resume_writing(connection.flow)
             await send_reply(reply, send)
@@ -129,7 +109,7 @@ async def test_nobody_is_answered_twice_nor_where_only_a_head_is_asked_for() -> 
 
     def answer_now(connection: Http) -> None:
         cycle = connection.cycle
-        again.extend(cycle.scope["extensions"][AT_ONCE](cycle.scope, SHORT) for _ in range(2))
+        again.extend(reply_at_once(cycle, SHORT) for _ in range(2))
 
     written, told = await answered(SHORT, at_once=True, change=answer_now)
     assert (again, told) == ([True, False], [False])

@@ -1,0 +1,155 @@
+"""Predictions answered inside the HTTP protocol: without an ASGI call, a task or a coroutine.
+
+For requests that come whole or in a few small pieces, nearly all of them. Others take the way that
+every server has, LaneDoor's; the answers are the same.
+"""
+
+import asyncio
+from typing import Any, ClassVar, Final
+
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
+
+from mlapi.connections import LimitedHttp
+from mlapi.process import Process
+from mlapi.replies import reply_at_once, replying
+from predictions.lane.asgi import WATCH_AFTER_S, fields_of
+from predictions.lane.collaborators import Reply
+from predictions.lane.exchange import Exchange, Target
+from predictions.lane.lane import Lane
+
+LARGEST: Final = 1 << 16  # bytes of a body; behind larger ones uvicorn stops reading
+LARGEST_IN_PIECES: Final = 1 << 14  # bytes that wait for more; as many as a head may have
+
+# A super() on the path of every request costs as much as all that is done there.
+_data_received = LimitedHttp.data_received
+_start_asgi_task = LimitedHttp._start_asgi_task
+
+
+class DirectHttp(LimitedHttp):
+    """As a subclass that knows the lane, and the process that has to have started."""
+
+    lane: ClassVar[Lane]
+    process: ClassVar[Process]
+
+    __slots__ = ("_asked", "_feeding")
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._asked: Asked | None = None  # what the lane answers, or will once it is whole
+        self._feeding = False  # the parser may find more in the piece at hand
+
+    def data_received(self, data: bytes) -> None:
+        self._feeding = True
+        _data_received(self, data)
+        self._feeding = False
+        if self._asked is not None:
+            self._go_on()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        target = self._target(cycle, app)
+        if target is None:
+            _start_asgi_task(self, cycle, app)
+            return
+        self._running = cycle
+        self._asked = asked = Asked(self, cycle, target)
+        self.tasks.add(asked)  # type: ignore[arg-type]  # it counts, is waited for and cancelled
+        if not self._feeding:  # one after the other from within each answer were a deep stack
+            self.loop.call_soon(self._go_on)
+
+    def _target(self, cycle: RequestResponseCycle, app: ASGI3Application) -> Target | None:
+        """What it asks of the lane; None where that is for the application to find out."""
+        in_its_place = app is not self.config.loaded_app
+        if in_its_place or cycle.waiting_for_100_continue or not self.process.started:
+            return None
+        scope = cycle.scope
+        return self.lane.target(scope["path"]) if scope["method"] == "POST" else None
+
+    def _go_on(self) -> None:
+        asked = self._asked
+        if asked is None:
+            return
+        if not asked.begun:
+            self._begin(asked)
+        if self.pipeline and asked is self._asked and not asked.watched:
+            asked.watched = True  # nobody reads on behind a request that waits for its turn
+            self.loop.call_later(WATCH_AFTER_S, self.flow.resume_reading)
+
+    def _begin(self, asked: "Asked") -> None:
+        cycle = asked.cycle
+        size = len(cycle.body)
+        if cycle.disconnected:
+            asked.leave()
+        elif cycle.more_body and size <= LARGEST_IN_PIECES and _declared(cycle) <= LARGEST:
+            return  # what comes next completes it, or the sweep ends it
+        elif cycle.more_body or size > LARGEST or size > self.lane.body_limit:
+            asked.leave()
+            _start_asgi_task(self, cycle, self.app)
+        else:
+            asked.begin(self.lane)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._asked is not None:
+            self._asked.leave()
+        super().connection_lost(exc)
+
+
+class Asked:
+    """A request for the lane; one of the server's tasks until it is answered or left."""
+
+    __slots__ = ("_exchange", "_protocol", "_target", "begun", "cycle", "watched")
+
+    def __init__(self, protocol: DirectHttp, cycle: RequestResponseCycle, target: Target) -> None:
+        self._protocol = protocol
+        self._target = target
+        self._exchange: Exchange | None = None
+        self.cycle = cycle
+        self.begun = False
+        self.watched = False  # whether the client's leaving is noticed though others wait behind it
+
+    def begin(self, lane: Lane) -> None:
+        """Its body is whole."""
+        self.begun = True
+        cycle = self.cycle
+        headers, body = fields_of(cycle.scope["headers"]), bytes(cycle.body)
+        exchange = lane.handle(self._target, "POST", headers, body, self._answer)
+        if not exchange.closed:
+            self._exchange = exchange
+
+    def _answer(self, reply: Reply) -> None:
+        protocol = self._protocol
+        self._let_go()
+        if not reply_at_once(self.cycle, reply):
+            _start_asgi_task(protocol, self.cycle, replying(reply))  # type: ignore[arg-type]
+
+    def leave(self) -> None:
+        """Nobody waits for an answer of this kind."""
+        exchange = self._exchange
+        self._let_go()
+        if exchange is not None:
+            exchange.cancel()
+
+    def _let_go(self) -> None:
+        """No circle is left for a collector."""
+        self._exchange = None
+        self._protocol._asked = None
+        self._protocol.tasks.discard(self)
+
+    def cancel(self, msg: str) -> None:
+        """The server, which goes through its tasks, does not wait any longer."""
+        if self._exchange is not None:
+            self._exchange.cancel()
+
+
+def _declared(cycle: RequestResponseCycle) -> int:
+    """How long its body will be, as its head says; 0 where that says nothing."""
+    length = next((v for name, v in cycle.scope["headers"] if name == b"content-length"), b"0")
+    return int(length)  # the parser has seen to it that it is a number

@@ -1,0 +1,215 @@
+"""The lane inside the HTTP protocol: what goes there, what does not, and what is left behind."""
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from weakref import ref
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from mlapi.asgi import Http
+from mlapi.direct import LARGEST, LARGEST_IN_PIECES
+from predictions.lane.asgi import Message, Receive, Send, send_reply
+from tests.lane.house import House, loaded
+from tests.process.transport import Written
+from tests.serving.models import Doubling, Gated, dear
+
+BODY = b'{"features": [1, 2]}'
+
+
+def post(body: bytes = BODY, *lines: str, path: str = "/predict-async") -> bytes:
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", *lines, f"Content-Length: {len(body)}"]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+class Server:
+    """Connections to a lane over one model; `others` are the paths that went to the application."""
+
+    def __init__(self, house: House, *, started: bool = True) -> None:
+        self.others: list[str] = []
+        self.state = ServerState()
+        self._config = Config(self._application, lifespan="off", access_log=False)
+        self._config.load()
+        self._config.loaded_app = self._application
+        process = SimpleNamespace(started=started)
+        self._kind = type("Of", (Http,), {"lane": house.lane, "process": process})
+
+    async def _application(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.others.append(scope["path"])
+        while (await receive()).get("more_body"):
+            pass
+        await send_reply((200, [(b"content-length", b"4")], b"true"), send)
+
+    def connect(self) -> tuple[Http, Written]:
+        transport = Written()
+        connection = self._kind(self._config, self.state, {}, asyncio.get_running_loop())
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        return connection, transport
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    made = House(loaded(Doubling()), body_limit=1 << 20)
+    yield made
+    assert made.meter.in_flight == 0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def answers(transport: Written) -> list[bytes]:
+    return b"".join(transport.pieces).split(b"HTTP/1.1 200 OK\r\n")[1:]
+
+
+async def test_a_whole_request_is_answered_in_one_write_and_without_a_task(house: House) -> None:
+    server = Server(house)
+    connection, transport = server.connect()
+    before = asyncio.all_tasks()
+    connection.data_received(post())
+    assert asyncio.all_tasks() == before
+    assert len(server.state.tasks) == 1  # the server waits for it, and counts it
+    await until(lambda: transport.pieces)
+    assert json.loads(transport.pieces[0].partition(b"\r\n\r\n")[2])["prediction"] == 6.0
+    assert (len(transport.pieces), server.others, server.state.tasks) == (1, [], set())
+
+
+async def test_a_request_in_small_pieces_is_waited_for(house: House) -> None:
+    server = Server(house)
+    connection, transport = server.connect()
+    sent = post()
+    for at in range(len(sent)):
+        connection.data_received(sent[at : at + 1])
+    await until(lambda: transport.pieces)
+    assert (len(answers(transport)), server.others) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [post(path="/admin/")],
+        [post(path="/predict-async").replace(b"POST", b"PUT", 1)],
+        [post(BODY, "Expect: 100-continue")],
+        [post(b" " * (LARGEST + 1))],
+        [post(b" " * LARGEST)[: LARGEST_IN_PIECES + 200]],
+        [post(b" " * (LARGEST + 1))[:200]],
+    ],
+    ids=["path", "method", "asks first", "large", "large in pieces", "declared large"],
+)
+async def test_all_else_is_for_the_application(house: House, pieces: list[bytes]) -> None:
+    server = Server(house)
+    connection, _ = server.connect()
+    for piece in pieces:
+        connection.data_received(piece)
+    await until(lambda: server.others)
+    connection.connection_lost(None)
+    await until(lambda: not server.state.tasks)
+
+
+async def test_before_the_process_has_started_and_over_the_bodys_limit_the_application_says_so(
+    house: House,
+) -> None:
+    narrow = House(loaded(Doubling()), body_limit=100)
+    for server, sent in (
+        (Server(house, started=False), post()),
+        (Server(narrow), post(BODY + b" " * 100)),
+    ):
+        connection, _ = server.connect()
+        connection.data_received(sent)
+        await until(lambda at=server: at.others)
+        await until(lambda at=server: not at.state.tasks)
+
+
+async def test_thousands_sent_at_once_are_answered_in_their_order(house: House) -> None:
+    server = Server(house)
+    connection, transport = server.connect()
+    sent = [post(BODY, f"X-Request-ID: number-{number}") for number in range(3000)]
+    connection.data_received(b"".join(sent))
+    await until(lambda: len(transport.pieces) == len(sent))
+    told = answers(transport)
+    assert all(b"number-%d\r\n" % number in each for number, each in enumerate(told))
+    assert server.others == []
+
+
+async def test_django_and_the_lane_take_turns_on_one_connection(house: House) -> None:
+    server = Server(house)
+    connection, transport = server.connect()
+    connection.data_received((post() + post(path="/x")) * 5)
+    await until(lambda: len(answers(transport)) == 10)
+    bodies = [each.partition(b"\r\n\r\n")[2] for each in answers(transport)]
+    assert [body == b"true" for body in bodies] == [False, True] * 5
+
+
+async def leaving(connection: Http, server: Server) -> None:
+    connection.connection_lost(None)
+
+
+async def being_cancelled(connection: Http, server: Server) -> None:
+    for task in server.state.tasks:
+        task.cancel(msg="the server's time is over")
+
+
+@pytest.mark.parametrize("end", [leaving, being_cancelled])
+async def test_rows_of_who_is_gone_do_not_run(end) -> None:
+    runtime = Gated()
+    house = House(loaded(runtime, cost=dear()))
+    server = Server(house)
+    running, transport = server.connect()
+    running.data_received(post())
+    await asyncio.to_thread(runtime.entered.wait, 30)
+    other = Server(house)
+    waiting, silent = other.connect()
+    waiting.data_received(post())
+    assert house.meter.in_flight == 2
+    await end(waiting, other)
+    assert house.meter.in_flight == 1
+    runtime.gate.set()
+    await until(lambda: transport.pieces)
+    assert (runtime.batches, silent.pieces) == ([1], [])
+
+
+async def test_who_leaves_inside_its_body_costs_nothing(house: House) -> None:
+    server = Server(house)
+    connection, _ = server.connect()
+    connection.data_received(post()[:-5])
+    assert len(server.state.tasks) == 1
+    connection.connection_lost(None)
+    assert (server.state.tasks, server.others) == (set(), [])
+
+
+async def test_who_does_not_read_is_waited_for(house: House) -> None:
+    server = Server(house)
+    connection, transport = server.connect()
+    connection.pause_writing()
+    connection.data_received(post())
+    await until(lambda: house.meter.ended)
+    await asyncio.sleep(0)
+    assert transport.pieces == []
+    connection.resume_writing()
+    await until(lambda: answers(transport))
+
+
+async def test_nothing_is_left_in_a_circle() -> None:
+    house = House(loaded(Doubling()))
+    server = Server(house)
+    gc.collect()
+    gc.disable()
+    try:
+        connection, transport = server.connect()
+        connection.data_received(post() * 3)
+        await until(lambda: len(answers(transport)) == 3)
+        connection.connection_lost(None)
+        gone = ref(connection)
+        transport.set_protocol(asyncio.BaseProtocol())  # as real ones do once they are closed
+        del connection
+        await asyncio.sleep(0)
+        assert gone() is None
+    finally:
+        gc.enable()
