@@ -7,6 +7,7 @@ import msgspec
 from mlapi import shapes
 
 MODELS, JOBS = "/api/v1/models/", "/api/v1/jobs/"
+KEYS = "/api/v1/keys/"
 JOB = f"{JOBS}{{job_id}}/"
 ASKING = (400, 401, 404, 405, 409, 413, 415, 422, 500, 503)
 LANE = (*ASKING, 504)  # these take Request-Timeout
@@ -166,6 +167,11 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
         _reading(f"{VERSION}report/", "readReport", "Its parity", ACTING),
         _reading(f"{VERSION}download/", "download", "Its file", (400, *ACTING, 503)),
         _changing("post", f"{VERSION}convert/", "convertVersion", "Convert it to ONNX"),
+    ),
+    "Keys": (
+        _reading(KEYS, "listKeys", "One's own keys"),
+        _acting(KEYS, "createKey", "A new key, shown once", (*SUBMITTING, 409)),
+        _changing("delete", f"{KEYS}{{key_id}}/", "revokeKey", "Revoke it", READING),
     ),
     "Health and metrics": (
         Operation(path="/livez", name="livez", summary="The process answers", answer=shapes.Live),

@@ -28,6 +28,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from jobs import errors as jobs
+from mlapi import errors as access
 from mlapi.full_disk import is_disk_full
 from modelregistry import errors as registry
 from modelregistry import parsers
@@ -123,6 +124,9 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     jobs.NoResult: Problem(409, "no_result", "No result"),
     jobs.NotCancellable: Problem(409, "not_cancellable", "Not cancellable"),
     jobs.NotRetryable: Problem(409, "not_retryable", "Not retryable"),
+    access.KeyRefused: Problem(422, "wrong_input", "Wrong input"),
+    access.TooManyKeys: Problem(409, "too_many_keys", "Too many keys"),
+    access.UnknownKey: Problem(404, "unknown_key", "Unknown key"),
     drf.ParseError: Problem(400, "malformed", "Malformed request", "The body is not valid JSON."),
     drf.NotAuthenticated: Problem(
         401, "unauthenticated", "Not authenticated", "Send an API key as Authorization: Bearer KEY."

@@ -10,7 +10,7 @@ from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularSwaggerView
 
-from mlapi import health, landing
+from mlapi import health, key_views, landing
 from mlapi.docs import Schema
 from mlapi.problems import django_response, internal_error_response
 from mlapi.wiring import lane
@@ -36,6 +36,12 @@ urlpatterns = [
     path("", include("predictions.urls")),
     path("", include("modelregistry.urls")),
     path("", include("jobs.urls")),
+    re_path(r"^api/v1/keys/?$", key_views.KeyList.as_view(), name="key-list"),
+    re_path(
+        r"^api/v1/keys/(?P<key_id>[0-9A-Fa-f-]{1,64})/?$",
+        key_views.KeyDetail.as_view(),
+        name="key-detail",
+    ),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

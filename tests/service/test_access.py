@@ -104,6 +104,8 @@ ROUTES: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
     "/api/v1/jobs/{job_id}/cancel": ("", (401, 401, 401, 401, 401), (405, 404, 405, 405, 405)),
     "/api/v1/jobs/{job_id}/retry": ("", (401, 401, 401, 401, 401), (405, 404, 405, 405, 405)),
     "/api/v1/job-kinds": ("", (401, 401, 401, 401, 401), (200, 405, 405, 405, 405)),
+    "/api/v1/keys": ('{"name": 1}', (401, 401, 401, 401, 401), (200, 422, 405, 405, 405)),
+    "/api/v1/keys/{key_id}": ("", (401, 401, 401, 401, 401), (405, 405, 405, 405, 404)),
     "/api/v1/schema/": ("", (200, 405, 405, 405, 405), (200, 405, 405, 405, 405)),
     "/api/v1/docs/": ("", (200, 405, 405, 405, 405), (200, 405, 405, 405, 405)),
 }
@@ -132,6 +134,7 @@ def filled(template: str) -> str:
         "alias": "champion",
         "job_id": NO_JOB,
         "task_id": NO_JOB,
+        "key_id": NO_JOB,
     }
     return template.format(**known)
 

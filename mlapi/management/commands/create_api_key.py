@@ -1,12 +1,13 @@
 """manage.py create_api_key USERNAME: makes a key and prints it, alone, on standard output."""
 
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from mlapi.models import ApiKey
+from mlapi import issuing
+from mlapi.errors import AccessError
 from modelregistry.management.arguments import text
 
 
@@ -28,10 +29,12 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no user {username!r}. manage.py createsuperuser makes one."
             )
-        if not user.is_active:
-            raise CommandError(f"The user {username!r} is not active; a key would not work.")
-        _key, token = ApiKey.objects.create(user, expiry=expires_days, name=name[:100])
-        self.stdout.write(token)
+        expires_at = datetime.now(UTC) + expires_days if expires_days else None
+        try:
+            _key, text = issuing.issue(owner=user, name=name[:100], expires_at=expires_at)
+        except AccessError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(text)
 
 
 def _days(word: str) -> timedelta:
