@@ -4,10 +4,14 @@ A key is looked up by the sha256 of its text. A key nobody knows makes the table
 before it is refused, so that one made a moment ago works at once.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from math import inf
+from time import time
+from typing import TypeAlias
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -17,6 +21,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from mlapi.last_uses import last_uses
 from mlapi.models import ApiKey
 from predictions.errors import Unauthenticated
 from predictions.following import Follower
@@ -25,6 +30,7 @@ from predictions.serving.errors import NotReady
 
 _READ_TIMEOUT_S = 5.0
 MOST_LATELY = 1000  # headers: one key may come in many
+CallSoon: TypeAlias = Callable[[Callable[[], None]], object]  # from any thread
 INVALID = "This API key is not valid."
 NO_KEY = "There is no key in this header: use Authorization: Bearer KEY."
 
@@ -35,9 +41,10 @@ class KnownKey:
 
     user_id: int
     expiry: datetime | None
+    ends: float = inf  # the same in seconds since 1970, which cost less to compare
 
     def valid(self) -> bool:
-        return self.expiry is None or self.expiry > datetime.now(UTC)
+        return self.ends > time()
 
 
 class KeyTable:
@@ -55,17 +62,24 @@ class KeyTable:
             revoked_at=None,
             user__is_active=True,
         ).values_list("digest", "user_id", "expiry")
-        self._keys = {digest: KnownKey(user_id, expiry) for digest, user_id, expiry in rows}
+        self._keys = {
+            digest: KnownKey(user_id, expiry, expiry.timestamp() if expiry else inf)
+            for digest, user_id, expiry in rows
+        }
         self._lately = {}
 
     def find(self, token: bytes) -> KnownKey | None:
         """The valid key with this text, as far as memory knows."""
-        known = self._keys.get(sha256(token).hexdigest())
-        return known if known is not None and known.valid() else None
+        digest = sha256(token).hexdigest()
+        known = self._keys.get(digest)
+        if known is None or not known.valid():
+            return None
+        last_uses.note(digest)
+        return known
 
     def was_found_lately(self, header: bytes) -> bool:
         """Whether a valid key came in this very header since the last reading of the table: a
-        digest costs more than all else that is done for a key.
+        digest costs more than all else that is done for a key. It is noted as used once in between.
         """
         known = self._lately.get(header)
         return known is not None and known.valid()
@@ -106,7 +120,7 @@ def bearer_token(header: bytes) -> bytes | None:
 def authenticate_on_loop(
     header: bytes,
     then: Callable[[Exception | None], None],
-    call_soon_threadsafe: Callable[[Callable[[], None]], object],
+    call_soon: CallSoon | None = None,
 ) -> None:
     """The lane's way: answer at once from memory, or later on the loop after a fresh read."""
     if keys.was_found_lately(header):
@@ -118,9 +132,10 @@ def authenticate_on_loop(
     elif keys.find_in(header, token) is not None:
         then(None)
     else:
+        on_loop = call_soon or asyncio.get_running_loop().call_soon_threadsafe
 
         def finish() -> None:
-            call_soon_threadsafe(lambda: then(keys.fault_of(token)))
+            on_loop(lambda: then(keys.fault_of(token)))
 
         keys.follower.after_next_read(finish)
 

@@ -39,7 +39,16 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
     """Keys are made, shown once and revoked; only superusers see and make those of others."""
 
     form = ApiKeyForm
-    list_display = ("prefix", "state", "name", "user", "created", "expiry", "revoked_at")
+    list_display = (
+        "prefix",
+        "state",
+        "name",
+        "user",
+        "created",
+        "last_used_at",
+        "expiry",
+        "revoked_at",
+    )
     list_display_links = ("prefix",)
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "created")
     list_select_related = ("user",)
@@ -62,6 +71,7 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
                 "user",
                 "created_by",
                 "created",
+                "last_used_at",
                 "expiry",
                 "revoked_at",
             )

@@ -45,7 +45,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
 
     class Meta:
         model = ApiKey
-        fields = ["id", "prefix", "name", "created_at", "expires_at", "revoked_at"]
+        fields = ["id", "prefix", "name", "created_at", "expires_at", "last_used_at", "revoked_at"]
 
 
 class IssuedKeySerializer(KeySerializer):

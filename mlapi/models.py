@@ -20,6 +20,7 @@ class ApiKey(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
         related_name="+",
         help_text="Who made it, where that is not its owner.",
     )
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

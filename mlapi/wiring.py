@@ -13,6 +13,7 @@ from jobs.nudging import Nudged
 from jobs.preconditions import broker_fault, database_fault, migration_fault
 from mlapi import health
 from mlapi.auth import authenticate_on_loop, keys
+from mlapi.last_uses import last_uses
 from mlapi.observability import meter, request_ids
 from mlapi.problems import lane_reply
 from modelregistry.models import REGISTRY
@@ -28,10 +29,6 @@ from predictions.serving.errors import ServingError
 
 log = logging.getLogger(__name__)
 FOLD_INTERVAL_S = 0.25
-
-
-def _authenticate(header: bytes, then: Callable[[Exception | None], None]) -> None:
-    authenticate_on_loop(header, then, asyncio.get_running_loop().call_soon_threadsafe)
 
 
 loader = Loader(on_live_connection(models.on_demand))
@@ -53,7 +50,7 @@ lane = Lane(
         engine=models.engine,
         cache=Cache(settings.MLAPI.cache_bytes),
         default_model=settings.DEFAULT_MODEL,
-        authenticate=_authenticate,
+        authenticate=authenticate_on_loop,
         fetch=_fetch,
         problem=lane_reply,
         request_id=request_ids,
@@ -73,6 +70,7 @@ def start() -> None:
     count_from_zero(FINISHED)
     metrics_follower.start()
     keys.follower.start()
+    last_uses.follower.start()
     health.broker_follower.start()
     atexit.register(health.fold)
     models.start()
@@ -83,10 +81,11 @@ def stop() -> None:
     """No thread outlives the server; the last counts are kept."""
     followers = (
         *(models.follower, keys.follower, health.broker_follower, metrics_follower),
-        registry_news,
+        *(registry_news, last_uses.follower),
     )
     for follower in followers:
         follower.ask_to_stop()
     for follower in followers:
         follower.stop()
     health.fold()
+    last_uses.end()

@@ -1,6 +1,7 @@
 """Keys that were found lately are known by their header, never beyond what the table says."""
 
 from datetime import UTC, datetime, timedelta
+from time import time
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -57,12 +58,7 @@ def test_a_key_that_expires_between_two_readings_opens_nothing(
     _, header = key(table, expiry=timedelta(hours=1))
     assert fault(header) is None
 
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return datetime.now(UTC) + timedelta(hours=2)
-
-    monkeypatch.setattr(auth, "datetime", Later)
+    monkeypatch.setattr(auth, "time", lambda: time() + 7200)
     assert isinstance(fault(header), Unauthenticated)
 
 
