@@ -15,6 +15,7 @@ from rest_framework.exceptions import APIException, NotAuthenticated, Permission
 from rest_framework.request import Request
 
 from mlapi.auth import KeyAuthentication
+from mlapi.errors import AccessError
 from predictions.serving.errors import NotReady
 
 
@@ -28,7 +29,7 @@ async def refusal(scope: dict[str, Any], permission: str) -> Exception | None:
 def _refusal(scope: dict[str, Any], permission: str) -> Exception | None:
     try:
         user, may_enter = _asking(ASGIRequest({**scope, "query_string": b""}, BytesIO()))
-    except (APIException, NotReady, DatabaseError) as fault:
+    except (APIException, AccessError, NotReady, DatabaseError) as fault:
         return fault
     if not user.is_authenticated:
         return NotAuthenticated()
@@ -39,7 +40,7 @@ def _refusal(scope: dict[str, Any], permission: str) -> Exception | None:
 def _asking(request: ASGIRequest) -> tuple[AbstractBaseUser | AnonymousUser, bool]:
     """Who asks, by key or by session, and whether that opens anything: a session is for staff.
 
-    As later in the view. Raises APIException, NotReady, DatabaseError.
+    As later in the view. Raises APIException, AccessError, NotReady, DatabaseError.
     """
     known = KeyAuthentication().authenticate(cast("Request", request))
     if known:

@@ -13,6 +13,7 @@ from math import inf
 from time import time
 from typing import TypeAlias
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q
@@ -21,10 +22,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from mlapi.failed_attempts import FailedAttempts, of_key
 from mlapi.last_uses import last_uses
 from mlapi.models import ApiKey
 from predictions.errors import Unauthenticated
 from predictions.following import Follower
+from predictions.lane.collaborators import Client
 from predictions.runtime import on_live_connection
 from predictions.serving.errors import NotReady
 
@@ -108,6 +111,7 @@ class KeyTable:
 
 
 keys = KeyTable()
+failures = FailedAttempts(settings.MLAPI.limits.failed_attempts)
 
 
 def bearer_token(header: bytes) -> bytes | None:
@@ -119,10 +123,14 @@ def bearer_token(header: bytes) -> bytes | None:
 
 def authenticate_on_loop(
     header: bytes,
+    client: Client,
     then: Callable[[Exception | None], None],
     call_soon: CallSoon | None = None,
 ) -> None:
-    """The lane's way: answer at once from memory, or later on the loop after a fresh read."""
+    """The lane's way: answer at once from memory, or later on the loop after a fresh read.
+
+    Who fails too often waits for no reading; a key that memory knows is not asked about failures.
+    """
     if keys.was_found_lately(header):
         then(None)
         return
@@ -132,12 +140,32 @@ def authenticate_on_loop(
     elif keys.find_in(header, token) is not None:
         then(None)
     else:
+        subjects = of_key(client[0] if client else None, token)
+        if refusal := failures.refusal(subjects):
+            then(refusal)
+            return
         on_loop = call_soon or asyncio.get_running_loop().call_soon_threadsafe
 
         def finish() -> None:
-            on_loop(lambda: then(keys.fault_of(token)))
+            fault = keys.fault_of(token)
+            if isinstance(fault, Unauthenticated):
+                failures.note(subjects)
+            on_loop(lambda: then(fault))
 
         keys.follower.after_next_read(finish)
+
+
+def known_key(token: bytes, address: str | None) -> KnownKey | None:
+    """Everybody else's way: the valid key with this text. Blocks. Raises TooManyFailures."""
+    found = keys.find(token)
+    if found is None:
+        subjects = of_key(address, token)
+        if refusal := failures.refusal(subjects):
+            raise refusal
+        found = keys.find_now(token)
+        if found is None and keys.follower.has_read:
+            failures.note(subjects)
+    return found
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -148,7 +176,7 @@ class KeyAuthentication(BaseAuthentication):
         if header is None:
             return None
         token = bearer_token(header.encode("latin-1", "replace"))
-        known = keys.find_now(token) if token else None
+        known = known_key(token, request.META.get("REMOTE_ADDR")) if token else None
         if known is None and token and not keys.follower.has_read:
             raise NotReady
         user = get_user_model().objects.filter(pk=known.user_id).first() if known else None

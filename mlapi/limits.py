@@ -14,6 +14,9 @@ LIMIT_VARIABLES = (
     Variable("MLAPI_MAX_HEADERS", "100", "headers of a request"),
     Variable("MLAPI_RECEIVE_S", "15", "seconds for headers; a body must bring 1000 bytes in each"),
     Variable("MLAPI_MAX_IN_FLIGHT", "4096", "requests and sockets at once in a web process"),
+    Variable(
+        "MLAPI_FAILED_ATTEMPTS", "20", "wrong keys or passwords a minute, then 429 for the rest"
+    ),
 )
 MODEL = "[a-z0-9][a-z0-9._-]{0,63}"
 MODEL_PAGES = "/admin/modelregistry/registeredmodel"
@@ -40,6 +43,7 @@ class Limits:
     head_fields: int
     receive_s: int
     in_flight: int
+    failed_attempts: int  # a minute, of one address and for one key or user
 
     @property
     def form_bytes(self) -> int:
@@ -56,6 +60,7 @@ def limits_of(text: Mapping[str, str]) -> Limits:
         head_fields=whole(text, "MLAPI_MAX_HEADERS", low=10, high=1000),
         receive_s=whole(text, "MLAPI_RECEIVE_S", low=1, high=3600),
         in_flight=whole(text, "MLAPI_MAX_IN_FLIGHT", low=1, high=1_000_000),
+        failed_attempts=whole(text, "MLAPI_FAILED_ATTEMPTS", low=1, high=1_000_000),
     )
 
 

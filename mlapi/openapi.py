@@ -87,7 +87,8 @@ def _completed(item: Document, operation: Operation, section: str) -> Document:
         details["parameters"] = [*details.get("parameters", []), *headers]
     if operation.answer or path == "/metrics":
         details["responses"]["200"] = {"description": "The answer.", "content": _answer(operation)}
-    for status in operation.problems:
+    asks_for_key = 401 in operation.problems and path != "/metrics"
+    for status in (*operation.problems, *[429] * asks_for_key):
         details["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     if path == "/readyz":
         details["responses"]["503"] = {"description": "Not yet.", "content": _answer(operation)}

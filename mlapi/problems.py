@@ -125,6 +125,7 @@ CATALOGUE: dict[type[BaseException], Problem] = {
     jobs.NotCancellable: Problem(409, "not_cancellable", "Not cancellable"),
     jobs.NotRetryable: Problem(409, "not_retryable", "Not retryable"),
     access.KeyRefused: Problem(422, "wrong_input", "Wrong input"),
+    access.TooManyFailures: Problem(429, "too_many_failures", "Too many failed attempts"),
     access.TooManyKeys: Problem(409, "too_many_keys", "Too many keys"),
     access.UnknownKey: Problem(404, "unknown_key", "Unknown key"),
     drf.ParseError: Problem(400, "malformed", "Malformed request", "The body is not valid JSON."),

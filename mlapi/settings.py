@@ -260,6 +260,7 @@ UNFOLD = {
     "STYLES": [lambda _: static("mlapi/admin.css")],
     "SCRIPTS": [lambda _: static("mlapi/admin.js")],
     "COLORS": {"primary": INDIGO},
+    "LOGIN": {"form": "mlapi.login.LoginForm"},
     "DASHBOARD_CALLBACK": "mlapi.dashboard.front_page",
     "SIDEBAR": {"show_search": True, "navigation": "mlapi.dashboard.sidebar"},
 }

@@ -22,8 +22,12 @@ from django.http.request import split_domain_port, validate_host
 from django.urls import re_path
 
 from jobs.routing import websocket_urlpatterns
-from mlapi.auth import bearer_token, keys
-from predictions.lane.asgi import App, Message, Receive, Send
+from mlapi.auth import bearer_token, known_key
+from mlapi.errors import TooManyFailures
+from mlapi.observability import request_ids
+from mlapi.problems import lane_reply
+from predictions.lane.asgi import App, Message, Receive, Send, given_id
+from predictions.lane.collaborators import Client
 
 ReloadUser: TypeAlias = Callable[[], Awaitable[AbstractBaseUser | None]]
 _sessions = import_module(settings.SESSION_ENGINE)
@@ -40,15 +44,28 @@ class Doorkeeper:
         if not _comes_from_us(headers):
             await refuse(scope, receive, send)
             return
-        reload_user = _credential_of(headers)
-        user = await reload_user()
-        await self._app({**scope, "user": user, "reload_user": reload_user}, receive, send)
+        reload_user = _credential_of(headers, scope.get("client"))
+        try:
+            user = await reload_user()
+        except TooManyFailures as error:
+            await refuse(scope, receive, send, error)
+            return
+        found = {"user": user, "reload_user": _or_nobody(reload_user)}
+        await self._app({**scope, **found}, receive, send)
 
 
-async def refuse(scope: Message, receive: Receive, send: Send) -> None:
-    """No WebSocket here: the handshake is answered with 403."""
+async def refuse(
+    scope: Message, receive: Receive, send: Send, error: Exception | None = None
+) -> None:
+    """No WebSocket here: the handshake is answered with 403, or with what the error says."""
     await receive()
-    await send({"type": "websocket.close", "code": 1000})
+    if error is None or "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    status, headers, body = lane_reply(error, request_ids(given_id(scope["headers"])))
+    answer = {"type": "websocket.http.response.start", "status": status, "headers": headers}
+    await send(answer)
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def _comes_from_us(headers: dict[bytes, bytes]) -> bool:
@@ -74,16 +91,30 @@ def _is_ours(origin: str, host: str) -> bool:
     return parts.netloc == host or origin in settings.CSRF_TRUSTED_ORIGINS
 
 
-def _credential_of(headers: dict[bytes, bytes]) -> ReloadUser:
+def _credential_of(headers: dict[bytes, bytes], client: Client) -> ReloadUser:
     header = headers.get(b"authorization")
     if header is not None:
-        return lambda: _user_of_key(header)
+        return lambda: _user_of_key(header, client)
     return lambda: _user_of_session(headers.get(b"cookie", b""))
 
 
-async def _user_of_key(header: bytes) -> AbstractBaseUser | None:
+def _or_nobody(reload_user: ReloadUser) -> ReloadUser:
+    """For a socket that is open: whose key is refused unseen is nobody any more."""
+
+    async def reloaded() -> AbstractBaseUser | None:
+        try:
+            return await reload_user()
+        except TooManyFailures:
+            return None
+
+    return reloaded
+
+
+async def _user_of_key(header: bytes, client: Client) -> AbstractBaseUser | None:
     token = bearer_token(header)
-    known = await asyncio.to_thread(keys.find_now, token) if token else None
+    if token is None:
+        return None
+    known = await asyncio.to_thread(known_key, token, client[0] if client else None)
     if known is None:
         return None
     return await get_user_model().objects.filter(pk=known.user_id, is_active=True).afirst()

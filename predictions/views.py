@@ -5,6 +5,7 @@ door for WSGI.
 import asyncio
 import threading
 from concurrent.futures import Future
+from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -159,7 +160,9 @@ class LaneView:
             )
         else:
             body = request.body
-            loop.call_soon_threadsafe(lane.handle, target, method, headers, body, answer.set_result)
+            client = (request.META.get("REMOTE_ADDR", ""), 0)
+            handle = partial(lane.handle, client=client)
+            loop.call_soon_threadsafe(handle, target, method, headers, body, answer.set_result)
         return answer
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:

@@ -65,7 +65,9 @@ class LaneDoor:
         except PredictionError as fault:
             self._lane.refuse(target, scope["method"], headers, fault, mailbox.put)
         else:
-            exchange = self._lane.handle(target, scope["method"], headers, body, mailbox.put)
+            exchange = self._lane.handle(
+                target, scope["method"], headers, body, mailbox.put, client=scope.get("client")
+            )
             del body  # the exchange knows how long it is needed
             if mailbox.reply is None:
                 await _wait(exchange, mailbox, receive)

@@ -10,6 +10,7 @@ from predictions.serving.engine import Engine, Loaded
 from predictions.serving.errors import ServingError
 
 Headers: TypeAlias = Mapping[bytes, bytes]  # names in lower case
+Client: TypeAlias = tuple[str, int] | None  # address and port, where the server knows them
 Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 Respond: TypeAlias = Callable[[Reply], None]
 
@@ -25,17 +26,18 @@ class Meter(Protocol):
 class Collaborators:
     """What the lane does not decide itself.
 
-    `authenticate(header, then)` calls `then(None)`, or `then` with what is wrong with the key, at
-    once or later, on the loop. `fetch(address, then)` has a version loaded: `then` is called on the
-    loop with it, or with what is wrong. `problem(error, request_id)` renders any exception.
-    `request_id(given)` takes the client's own id, or makes one. `body_limit` is in bytes,
-    of a body as it comes and as it was before it was compressed; `room` is what large ones share.
+    `authenticate(header, client, then)` calls `then(None)`, or `then` with what is wrong with the
+    key, at once or later, on the loop. `fetch(address, then)` has a version loaded: `then` is
+    called on the loop with it, or with what is wrong. `problem(error, request_id)` renders any
+    exception. `request_id(given)` takes the client's own id, or makes one. `body_limit` is in
+    bytes, of a body as it comes and as it was before it was compressed; `room` is what large ones
+    share.
     """
 
     engine: Engine
     cache: Cache
     default_model: str
-    authenticate: Callable[[bytes, Callable[[Exception | None], None]], None]
+    authenticate: Callable[[bytes, Client, Callable[[Exception | None], None]], None]
     fetch: Callable[[str, Callable[[Loaded | ServingError], None]], None]
     problem: Callable[[Exception, str], Reply]
     request_id: Callable[[bytes | None], str]

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from predictions.lane.collaborators import Collaborators, Headers, Respond
+from predictions.lane.collaborators import Client, Collaborators, Headers, Respond
 from predictions.lane.reading import Aside, Ask, unpacked_at_once
 from predictions.protocols.encodings import coding_of
 from predictions.protocols.json_body import require_json
@@ -88,7 +88,7 @@ class Exchange:
         self.wish: tuple[str, ...] | None = None  # outputs the client named
         lane.meter.begin()
 
-    def begin(self, headers: Headers, body: bytes) -> None:
+    def begin(self, headers: Headers, body: bytes, client: Client) -> None:
         """Who asks, in what format: then on to the model."""
         self.body = body
         try:
@@ -103,7 +103,7 @@ class Exchange:
             if authorization is None:
                 self._predict(known=False)
             else:
-                self._lane.authenticate(authorization, self._authenticated)
+                self._lane.authenticate(authorization, client, self._authenticated)
         except Exception as error:  # noqa: BLE001 - the data plane's boundary: problem() records
             self.fail(error)
 

@@ -1,7 +1,7 @@
 """The data plane: an exact table of routes over one engine. Its collaborators are given to it."""
 
 from predictions.errors import MethodNotAllowed
-from predictions.lane.collaborators import Collaborators, Headers, Respond
+from predictions.lane.collaborators import Client, Collaborators, Headers, Respond
 from predictions.lane.exchange import Exchange, Target
 from predictions.lane.routes import NativeRoute, native_routes, tutorial_routes
 
@@ -47,14 +47,21 @@ class Lane:
         return table + [route.endpoint for route in self._native]
 
     def handle(
-        self, target: Target, method: str, headers: Headers, body: bytes, respond: Respond
+        self,
+        target: Target,
+        method: str,
+        headers: Headers,
+        body: bytes,
+        respond: Respond,
+        *,
+        client: Client = None,
     ) -> Exchange:
         """Answer through `respond`, at once or on a later turn of the loop. Never raises."""
         exchange = Exchange(self._collaborators, target, method, headers, respond)
         if method != "POST":
             exchange.fail(MethodNotAllowed("POST"))
         else:
-            exchange.begin(headers, body)
+            exchange.begin(headers, body, client)
         return exchange
 
     def refuse(

@@ -78,7 +78,7 @@ def test_the_lane_notes_a_use(
     for second in (0, 0, 30):
         clock.now = NOON + timedelta(seconds=second)
         table.read()
-        auth.authenticate_on_loop(header, told.append, lambda then: then())
+        auth.authenticate_on_loop(header, None, told.append, lambda then: then())
     uses.write()
 
     assert told == [None] * 3

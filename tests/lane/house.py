@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from predictions.errors import Unauthenticated
-from predictions.lane.collaborators import Collaborators, Reply
+from predictions.lane.collaborators import Client, Collaborators, Reply
 from predictions.lane.lane import Lane
 from predictions.lane.room import Room
 from predictions.serving.cache import Cache
@@ -78,7 +78,9 @@ class House:
             )
         )
 
-    def _authenticate(self, header: bytes, then: Callable[[Exception | None], None]) -> None:
+    def _authenticate(
+        self, header: bytes, _client: Client, then: Callable[[Exception | None], None]
+    ) -> None:
         if header == b"Bearer slow":
             self.waiting_keys.append(then)
         else:

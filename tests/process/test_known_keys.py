@@ -35,7 +35,7 @@ def key(table: KeyTable, **facts: object) -> tuple[ApiKey, bytes]:
 def fault(header: bytes) -> Exception | None:
     """What a request with this header is told."""
     told: list[Exception | None] = []
-    auth.authenticate_on_loop(header, told.append, lambda then: then())
+    auth.authenticate_on_loop(header, None, told.append, lambda then: then())
     return told[0]
 
 
