@@ -7,6 +7,7 @@ from statistics import median
 from time import thread_time_ns
 
 from mlapi.auth import authenticate_on_loop
+from modelregistry.audience import Caller
 
 ROUNDS, TIMES = 15, 20_000
 PROMISED_NS = 1_000
@@ -16,9 +17,9 @@ CLIENT = ("127.0.0.1", 50_000)
 def cost_of(header: bytes) -> float:
     """Of the very call that the lane makes, without the loop around it. Linux."""
 
-    def known(fault: Exception | None) -> None:
-        if fault is not None:
-            raise fault
+    def known(outcome: Caller | Exception) -> None:
+        if isinstance(outcome, Exception):
+            raise outcome
 
     with on_one_cpu():
         return median(

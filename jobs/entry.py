@@ -11,7 +11,7 @@ NO_SUBJECT = Subject("", "", "")
 def new_job(kind: Kind, params: object, **facts: Any) -> Job:
     """Raises WrongParams."""
     decoded, kept = kind.decode(params)
-    subject = kind.subject(decoded) or NO_SUBJECT
+    subject = kind.subject(decoded, facts.get("owner")) or NO_SUBJECT
     return Job(
         kind=kind.name,
         params=kept,

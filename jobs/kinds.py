@@ -7,11 +7,14 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from jobs.errors import UnknownKind, WrongParams
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User  # settings are read before there are models
 
 _nul = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # after an even number of backslashes
 TIME_LIMIT_S = 3600
@@ -52,7 +55,7 @@ class Work(Protocol):
         """A line of the job's log; level is debug, info, warning or error."""
 
 
-def no_subject(_params: Any) -> Subject | None:
+def no_subject(_params: Any, _owner: "User | None") -> Subject | None:
     return None
 
 
@@ -64,7 +67,9 @@ class Kind:
     """Decoded strictly; its JSON Schema is what clients see."""
     handler: Callable[[Work, Any], object]
     """Gets the decoded params, returns what JSON can hold; whatever it raises fails the job."""
-    subject: Callable[[Any], Subject | None] = no_subject
+    subject: "Callable[[Any, User | None], Subject | None]" = no_subject
+    """What the job is about, as its owner sees it; without one, as the operator does. Raises
+    WrongParams for what they do not see, as for what is not there."""
     permission: str | None = None
     """Django permission needed to submit over REST or in the admin; None: any key or session."""
     seen_with: str | None = None

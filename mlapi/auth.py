@@ -5,7 +5,8 @@ before it is refused, so that one made a moment ago works at once.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,12 +26,15 @@ from rest_framework.request import Request
 from mlapi.failed_attempts import FailedAttempts, of_key
 from mlapi.last_uses import last_uses
 from mlapi.models import ApiKey
+from modelregistry.access import sees_all
+from modelregistry.audience import Caller
 from predictions.errors import Unauthenticated
 from predictions.following import Follower
-from predictions.lane.collaborators import Client
+from predictions.lane.collaborators import Authenticated, Client
 from predictions.runtime import on_live_connection
 from predictions.serving.errors import NotReady
 
+Row: TypeAlias = tuple[str, int, datetime | None, bool, int | None]
 _READ_TIMEOUT_S = 5.0
 MOST_LATELY = 1000  # headers: one key may come in many
 CallSoon: TypeAlias = Callable[[Callable[[], None]], object]  # from any thread
@@ -43,6 +47,7 @@ class KnownKey:
     """A key that is neither revoked nor of an inactive user."""
 
     user_id: int
+    caller: Caller
     expiry: datetime | None
     ends: float = inf  # the same in seconds since 1970, which cost less to compare
 
@@ -59,16 +64,15 @@ class KeyTable:
         self.follower = Follower("API keys", on_live_connection(self.read), interval_s=0.5)
 
     def read(self) -> None:
-        """Read all keys that may be used."""
+        """Read all keys that may be used, with what their owners may see, in one query."""
         rows = ApiKey.objects.filter(
             Q(expiry=None) | Q(expiry__gt=datetime.now(UTC)),
             revoked_at=None,
             user__is_active=True,
-        ).values_list("digest", "user_id", "expiry")
-        self._keys = {
-            digest: KnownKey(user_id, expiry, expiry.timestamp() if expiry else inf)
-            for digest, user_id, expiry in rows
-        }
+        ).annotate(sees_all=sees_all("user"))
+        self._keys = _known(
+            rows.values_list("digest", "user_id", "expiry", "sees_all", "user__groups")
+        )
         self._lately = {}
 
     def find(self, token: bytes) -> KnownKey | None:
@@ -80,12 +84,12 @@ class KeyTable:
         last_uses.note(digest)
         return known
 
-    def was_found_lately(self, header: bytes) -> bool:
-        """Whether a valid key came in this very header since the last reading of the table: a
+    def found_lately(self, header: bytes) -> KnownKey | None:
+        """The valid key that came in this very header since the last reading of the table: a
         digest costs more than all else that is done for a key. It is noted as used once in between.
         """
         known = self._lately.get(header)
-        return known is not None and known.valid()
+        return known if known is not None and known.valid() else None
 
     def find_in(self, header: bytes, token: bytes) -> KnownKey | None:
         """As `find`; a key that is valid is known by its header until the next reading."""
@@ -94,10 +98,10 @@ class KeyTable:
             self._lately[header] = known
         return known
 
-    def fault_of(self, token: bytes) -> Exception | None:
-        """Why this token opens nothing; None where it is valid."""
-        if self.find(token) is not None:
-            return None
+    def outcome_of(self, token: bytes) -> Caller | Exception:
+        """Whose token this is, or why it opens nothing."""
+        if (known := self.find(token)) is not None:
+            return known.caller
         if not self.follower.has_read:  # nobody can tell a good key from a bad one yet
             return NotReady()
         return Unauthenticated(INVALID)
@@ -108,6 +112,26 @@ class KeyTable:
         if found is None and self.follower.wait_for_read(_READ_TIMEOUT_S):
             found = self.find(token)
         return found
+
+
+def _known(rows: Iterable[Row]) -> dict[str, KnownKey]:
+    """By digest. A key has a row for each group of its owner's, or one with None."""
+    groups: defaultdict[int, set[int]] = defaultdict(set)
+    found: dict[str, Row] = {}
+    for row in rows:
+        digest, user_id, _expiry, _sees_all, group = row
+        found[digest] = row
+        if group is not None:
+            groups[user_id].add(group)
+    return {
+        digest: KnownKey(
+            user_id,
+            Caller(True, frozenset(groups[user_id]), sees_all),
+            expiry,
+            expiry.timestamp() if expiry else inf,
+        )
+        for digest, user_id, expiry, sees_all, _ in found.values()
+    }
 
 
 keys = KeyTable()
@@ -124,21 +148,21 @@ def bearer_token(header: bytes) -> bytes | None:
 def authenticate_on_loop(
     header: bytes,
     client: Client,
-    then: Callable[[Exception | None], None],
+    then: Authenticated,
     call_soon: CallSoon | None = None,
 ) -> None:
     """The lane's way: answer at once from memory, or later on the loop after a fresh read.
 
     Who fails too often waits for no reading; a key that memory knows is not asked about failures.
     """
-    if keys.was_found_lately(header):
-        then(None)
+    if (known := keys.found_lately(header)) is not None:
+        then(known.caller)
         return
     token = bearer_token(header)
     if token is None:
         then(Unauthenticated(NO_KEY))
-    elif keys.find_in(header, token) is not None:
-        then(None)
+    elif (known := keys.find_in(header, token)) is not None:
+        then(known.caller)
     else:
         subjects = of_key(client[0] if client else None, token)
         if refusal := failures.refusal(subjects):
@@ -147,10 +171,10 @@ def authenticate_on_loop(
         on_loop = call_soon or asyncio.get_running_loop().call_soon_threadsafe
 
         def finish() -> None:
-            fault = keys.fault_of(token)
-            if isinstance(fault, Unauthenticated):
+            outcome = keys.outcome_of(token)
+            if isinstance(outcome, Unauthenticated):
                 failures.note(subjects)
-            on_loop(lambda: then(fault))
+            on_loop(lambda: then(outcome))
 
         keys.follower.after_next_read(finish)
 

@@ -20,6 +20,7 @@ from jobs.models import Job
 from jobs.states import DEAD, FAILED, QUEUED, RUNNING
 from mlapi.health import broker_follower
 from mlapi.models import ApiKey
+from modelregistry.admin.for_groups import open_to
 from modelregistry.models import (
     CHAMPION,
     Alias,
@@ -27,11 +28,14 @@ from modelregistry.models import (
     RegisteredModel,
     ScheduledRetraining,
 )
+from modelregistry.models.model import RegisteredModelQuerySet
+from modelregistry.models.version import ModelVersionQuerySet
 from modelregistry.permissions import VIEW_MODEL
 from predictions.runtime import models as serving
 from predictions.serving.errors import ServingError
 
 JOBS_SHOWN = 5  # of each kind
+OPEN_TO = {"public": "anyone", "signed-in": "holders of a key"}
 FAILED_WITHIN = timedelta(days=1)
 
 
@@ -63,7 +67,7 @@ class ModelLine:
     name: str
     href: str
     task: str
-    visibility: str
+    open_to: str
     versions: int
     champion: ModelVersion | None
     champion_href: str
@@ -92,7 +96,7 @@ def front_page(request: HttpRequest, context: dict[str, object]) -> dict[str, ob
     context["figures"] = list(_figures(request))
     context["permitted"] = bool(request.user.get_all_permissions())
     if request.user.has_perm(VIEW_MODEL):
-        context["model_lines"] = _model_lines()
+        context["model_lines"] = _model_lines(request)
     if request.user.has_perm(VIEW_JOB):
         context["job_lines"] = [_job_line(job) for job in _notable_jobs(request)]
     return context
@@ -122,23 +126,23 @@ def _figures(request: HttpRequest) -> Iterator[Figure]:
     )
     for model, title, count in shown:
         if request.user.has_perm(_view_permission(model)):
-            value, note = count()
+            value, note = count(request)
             figure = Figure(title, value, note, _list_page(model))
-            yield _alarmed(figure) if model is ModelVersion else figure
+            yield _alarmed(figure, request) if model is ModelVersion else figure
 
 
-def _alarmed(versions: Figure) -> Figure:
+def _alarmed(versions: Figure, request: HttpRequest) -> Figure:
     """With those that are broken, where there are any."""
-    broken = ModelVersion.objects.filter(state=ModelVersion.State.BROKEN).count()
+    broken = _versions(request).filter(state=ModelVersion.State.BROKEN).count()
     if not broken:
         return versions
     href = f"{versions.href}?state__exact={ModelVersion.State.BROKEN}"
     return replace(versions, alarm=f"{broken} broken", alarm_href=href)
 
 
-def _jobs_running() -> tuple[int, str]:
-    queued = Job.objects.filter(state=QUEUED).count()
-    return Job.objects.filter(state=RUNNING).count(), f"{queued} queued"
+def _jobs_running(request: HttpRequest) -> tuple[int, str]:
+    jobs = visible_to(request.user)
+    return jobs.filter(state=RUNNING).count(), f"{jobs.filter(state=QUEUED).count()} queued"
 
 
 def _notable_jobs(request: HttpRequest) -> list[Job]:
@@ -161,34 +165,44 @@ def _job_line(job: Job) -> JobLine:
     )
 
 
-def _live_models() -> tuple[int, str]:
-    named = RegisteredModel.objects.filter(archived_at=None)
-    live = Alias.objects.filter(name=CHAMPION, model__archived_at=None)
+def _models(request: HttpRequest) -> RegisteredModelQuerySet:
+    """Those that who looks sees, but for archived ones."""
+    return RegisteredModel.objects.visible_to(request.user).filter(archived_at=None)
+
+
+def _versions(request: HttpRequest) -> ModelVersionQuerySet:
+    return ModelVersion.objects.filter(model__in=RegisteredModel.objects.visible_to(request.user))
+
+
+def _live_models(request: HttpRequest) -> tuple[int, str]:
+    named = _models(request)
+    live = Alias.objects.filter(name=CHAMPION, model__in=named)
     return named.count(), f"{live.count()} with a champion"
 
 
-def _ready_versions() -> tuple[int, str]:
-    ready = ModelVersion.objects.filter(state=ModelVersion.State.READY)
-    return ModelVersion.objects.count(), f"{ready.count()} ready"
+def _ready_versions(request: HttpRequest) -> tuple[int, str]:
+    versions = _versions(request)
+    ready = versions.filter(state=ModelVersion.State.READY)
+    return versions.count(), f"{ready.count()} ready"
 
 
-def _keys_in_use() -> tuple[int, str]:
+def _keys_in_use(_request: HttpRequest) -> tuple[int, str]:
     lasting = Q(expiry=None) | Q(expiry__gt=timezone.now())
     keys = ApiKey.objects.filter(lasting, revoked_at=None, user__is_active=True)
     return keys.count(), "in use"
 
 
-def _active_users() -> tuple[int, str]:
+def _active_users(_request: HttpRequest) -> tuple[int, str]:
     return get_user_model().objects.filter(is_active=True).count(), "active"
 
 
-def _model_lines() -> list[ModelLine]:
+def _model_lines(request: HttpRequest) -> list[ModelLine]:
     champions = {
         alias.model_id: alias.version
         for alias in Alias.objects.filter(name=CHAMPION).select_related("version")
     }
     answering = {identity.model: identity.version for identity in serving.engine.models()}
-    rows = RegisteredModel.objects.filter(archived_at=None).with_activity()
+    rows = _models(request).with_activity().prefetch_related("groups")
     return [_line(row, champions.get(row.pk), answering.get(row.name)) for row in rows]
 
 
@@ -207,7 +221,7 @@ def _line(
         name=model.name,
         href=reverse("admin:modelregistry_registeredmodel_change", args=[model.pk]),
         task=model.get_task_display(),
-        visibility=model.get_visibility_display(),
+        open_to=OPEN_TO.get(model.visibility) or open_to(model),
         versions=model.version_count,  # type: ignore[attr-defined]  # annotated
         champion=champion,
         champion_href=_change_page(champion) if champion else "",

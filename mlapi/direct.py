@@ -7,16 +7,17 @@ every server has, LaneDoor's; the answers are the same.
 import asyncio
 from typing import Any, ClassVar, Final
 
-from uvicorn._types import ASGI3Application
+from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.config import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from mlapi.connections import LimitedHttp
 from mlapi.process import Process
 from mlapi.replies import reply_at_once, replying
-from predictions.lane.asgi import WATCH_AFTER_S, fields_of
-from predictions.lane.collaborators import Reply
+from predictions.lane.asgi import WATCH_AFTER_S, fields_of, joined
+from predictions.lane.collaborators import Client, Headers, Reply
 from predictions.lane.exchange import Exchange, Target
 from predictions.lane.lane import Lane
 
@@ -96,6 +97,18 @@ class DirectHttp(LimitedHttp):
         else:
             asked.begin(self.lane)
 
+    def client_of(self, scope: HTTPScope, headers: Headers) -> Client:
+        """Who asks: as a trusted proxy says, by uvicorn's own rule, where there is one."""
+        client, proxies = scope["client"], self.config.loaded_app
+        if b"x-forwarded-for" not in headers or not isinstance(proxies, ProxyHeadersMiddleware):
+            return client
+        trusted = proxies.trusted_hosts
+        if client is None or client[0] not in trusted:
+            return client
+        said = joined(scope["headers"], b"x-forwarded-for").decode("latin-1")
+        host, port = trusted.get_trusted_client_address(said)
+        return (host, port) if host else client
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._asked is not None:
             self._asked.leave()
@@ -120,7 +133,8 @@ class Asked:
         self.begun = True
         cycle = self.cycle
         headers, body = fields_of(cycle.scope["headers"]), bytes(cycle.body)
-        exchange = lane.handle(self._target, "POST", headers, body, self._answer)
+        client = self._protocol.client_of(cycle.scope, headers)
+        exchange = lane.handle(self._target, "POST", headers, body, self._answer, client=client)
         if not exchange.closed:
             self._exchange = exchange
 

@@ -32,7 +32,7 @@ class Section:
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    public = sorted((m for m in models.engine.models() if m.public), key=lambda m: m.model)
+    public = sorted((m for m in models.engine.models() if m.audience.public), key=lambda m: m.model)
     base_url = f"{request.scheme}://{request.get_host()}"
     sections = list(_sections(public, base_url))
     return render(request, "landing.html", {"models": public, "sections": sections})

@@ -5,6 +5,8 @@ from typing import Final
 ADD_MODEL: Final = "modelregistry.add_registeredmodel"
 VIEW_MODEL: Final = "modelregistry.view_registeredmodel"
 CHANGE_MODEL: Final = "modelregistry.change_registeredmodel"
+VIEW_ALL_MODELS: Final = "modelregistry.view_all_models"
+"""Models for groups that one is not in, too."""
 ARCHIVE_MODEL: Final = "modelregistry.delete_registeredmodel"
 RETRAIN_MODEL: Final = "modelregistry.retrain_registeredmodel"
 LOADTEST_MODEL: Final = "modelregistry.loadtest_registeredmodel"

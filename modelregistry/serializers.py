@@ -139,8 +139,10 @@ class ModelSerializer(serializers.ModelSerializer[RegisteredModel]):
         fields = ["name", "description", "task", "visibility", "groups", "champion", "created_at"]
 
     def get_groups(self, model: RegisteredModel) -> list[str]:
-        """Models are open to all or to everyone with a key; groups are not asked for yet."""
-        return []
+        """Names of those that it is for, where its visibility is groups."""
+        if model.visibility != RegisteredModel.Visibility.GROUPS:
+            return []
+        return sorted(group.name for group in model.groups.all())
 
 
 class ServingSerializer(serializers.ModelSerializer[RegisteredModel]):

@@ -97,7 +97,7 @@ def _credentials(model: RegisteredModel, owner_id: int | None) -> Iterator[Mappi
 
     Raises Unauthenticated where the model asks for a key and nobody owns the test.
     """
-    if model.visibility == RegisteredModel.Visibility.PUBLIC:
+    if model.audience.public:
         yield {}
         return
     owner = None if owner_id is None else User.objects.filter(pk=owner_id).first()

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 
 from jobs.models import Job
 from jobs.services import submit
+from modelregistry.access import may_ask
 from modelregistry.formats.runtime import Runtime
 from predictions.protocols.rows import RequestRows, predictions_of
 from predictions.protocols.tutorial import (
@@ -25,25 +26,25 @@ from predictions.serving.per_version import PerVersion
 _codecs = PerVersion(lambda loaded: TutorialCodec(loaded.signature))
 
 
-def predict_synchronously(body: bytes, *, known: bool) -> bytes:
+def predict_synchronously(body: bytes, caller: User | None) -> bytes:
     """{"features": [...]} through the default model, unbatched, in this thread: the answer's body.
 
     Raises PredictionError or ServingError.
     """
     started = perf_counter()
-    loaded = _default_model(known=known)
+    loaded = _default_model(caller)
     rows = _codecs.of(loaded).one_row(body)
     prediction = _predict(loaded, loaded.runtime, rows)[0]
     return single_answer(prediction, perf_counter() - started, "synchronous")
 
 
-def predict_with_scikit_learn(body: bytes, *, known: bool) -> bytes:
+def predict_with_scikit_learn(body: bytes, caller: User | None) -> bytes:
     """{"features": [[...], ...]} through the default model's source estimator: the answer's body.
 
     Raises PredictionError (NoSourceEstimator among them) or ServingError.
     """
     started = perf_counter()
-    _default_model(known=known)
+    _default_model(caller)
     loaded, source = models.source(settings.DEFAULT_MODEL)
     rows = _codecs.of(loaded).matrix(body)
     predictions = _predict(loaded, source, rows)
@@ -55,7 +56,7 @@ def queue_prediction(body: bytes, owner: User | None) -> Job:
 
     Raises PredictionError or ServingError.
     """
-    rows = _codecs.of(_default_model(known=owner is not None)).one_row(body)
+    rows = _codecs.of(_default_model(owner)).one_row(body)
     ((features,),) = rows.inputs.values()
     return _queued("predict_task", {"features": features}, owner)
 
@@ -65,7 +66,7 @@ def queue_batch(body: bytes, owner: User | None) -> tuple[Job, int]:
 
     Raises PredictionError, ServingError or WrongParams.
     """
-    rows = _codecs.of(_default_model(known=owner is not None)).queued_batch(body)
+    rows = _codecs.of(_default_model(owner)).queued_batch(body)
     (batch,) = rows.inputs.values()
     return _queued("batch_predict_task", {"batch_features": batch}, owner), rows.count
 
@@ -74,23 +75,27 @@ def _queued(kind: str, params: dict[str, Any], owner: User | None) -> Job:
     return submit(kind=kind, params=params, owner=owner, origin=Job.Origin.TUTORIAL)
 
 
-def predict_rows(rows: Sequence[Sequence[float]]) -> list[object]:
+def predict_rows(rows: Sequence[Sequence[float]], owner: User | None) -> list[object]:
     """Rows through the default model in one run, in this thread: a prediction for each.
 
-    Raises PredictionError or ServingError.
+    Without an owner, who asks was looked at before. Raises PredictionError or ServingError.
     """
-    loaded = _default_model(known=True)
+    loaded = _live_default() if owner is None else _default_model(owner)
     checked = _codecs.of(loaded).matrix(msgspec.json.encode({"features": rows}))
     return _predict(loaded, loaded.runtime, checked)
 
 
-def _default_model(*, known: bool) -> Loaded:
-    """The default model, for callers with a key (`known`), or for all where it is public."""
-    models.start()
-    loaded = models.engine.live(settings.DEFAULT_MODEL)
-    if not (known or loaded.identity.public):
+def _default_model(caller: User | None) -> Loaded:
+    """The default model, for callers who may ask it; None is one without a key."""
+    loaded = _live_default()
+    if not may_ask(caller or AnonymousUser(), loaded.identity.audience):
         raise UnknownModel
     return loaded
+
+
+def _live_default() -> Loaded:
+    models.start()
+    return models.engine.live(settings.DEFAULT_MODEL)
 
 
 def _predict(loaded: Loaded, runtime: Runtime, rows: RequestRows) -> list[object]:

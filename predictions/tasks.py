@@ -4,14 +4,15 @@ from typing import Annotated
 
 import msgspec
 from django.conf import settings
+from django.contrib.auth.models import User
 from msgspec import Meta
 
 from jobs.kinds import Kind, Subject, Work, record
-from modelregistry.errors import RegistryError
+from modelregistry.errors import RegistryError, UnknownModel
 from modelregistry.formats.runtime import RowsRefused
 from modelregistry.models import RegisteredModel
 from modelregistry.permissions import LOADTEST_MODEL
-from modelregistry.tasks import model_page, named_or_wrong
+from modelregistry.tasks import model_page, named_or_wrong, owner_of
 from predictions.errors import PredictionError
 from predictions.load_testing import LoadTest, run_load_test
 from predictions.measure.errors import MeasureError
@@ -53,12 +54,12 @@ class LoadTestParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 def run_predict(work: Work, params: PredictParams) -> dict[str, object]:
-    (prediction,) = predict_rows([params.features])
+    (prediction,) = predict_rows([params.features], owner_of(work))
     return {"prediction": prediction, "status": "completed"}
 
 
 def run_batch_predict(work: Work, params: BatchPredictParams) -> dict[str, object]:
-    predictions = predict_rows(params.batch_features)
+    predictions = predict_rows(params.batch_features, owner_of(work))
     return {"predictions": predictions, "count": len(predictions), "status": "completed"}
 
 
@@ -75,15 +76,19 @@ def run_load(work: Work, params: LoadTestParams) -> dict[str, object]:
     )
 
 
-def _default_model_page(params: msgspec.Struct) -> Subject | None:
-    """None as long as there is no default model: such a job fails by itself, and says so."""
-    model = RegisteredModel.objects.filter(name=settings.DEFAULT_MODEL).first()
-    return None if model is None else model_page(model)
+def _default_model_page(params: msgspec.Struct, owner: User | None) -> Subject | None:
+    """None as long as there is no default model for them: such a job fails by itself, and says
+    so.
+    """
+    try:
+        return model_page(RegisteredModel.objects.named(settings.DEFAULT_MODEL, seen_by=owner))
+    except UnknownModel:
+        return None
 
 
-def _tested_model_page(params: LoadTestParams) -> Subject:
+def _tested_model_page(params: LoadTestParams, owner: User | None) -> Subject:
     with named_or_wrong():
-        return model_page(RegisteredModel.objects.named(params.model))
+        return model_page(RegisteredModel.objects.named(params.model, seen_by=owner))
 
 
 def predict_message(features: object) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from psutil import Process
 
+from modelregistry.audience import Audience
 from modelregistry.formats.opening import open_runtime
 from modelregistry.formats.runtime import Runtime
 from modelregistry.formats.signature import Signature
@@ -19,7 +20,7 @@ from predictions.serving.counts import Counts
 from predictions.serving.engine import Addressed, Identity, Loaded, warmed
 
 OpenedAs: TypeAlias = tuple[str, str, Signature]  # runtime, artifact, signature
-PUBLIC: Final = RegisteredModel.Visibility.PUBLIC
+NOBODY: Final = Audience(groups=frozenset())  # of a model that was made since it was looked up
 READY: Final = ModelVersion.State.READY
 SMALLEST_BYTES: Final = 1 << 19  # of memory, that the smallest takes
 MOST_GROWTH: Final = 8  # times its file: forests take seven times theirs, networks once
@@ -41,7 +42,7 @@ class Trouble:
     @property
     def sentence(self) -> str:
         """For everybody, so that models which are not public have no name."""
-        who = "a model" if self.champion.visibility != PUBLIC else f"model {self.champion.model}"
+        who = f"model {self.champion.model}" if self.champion.audience.public else "a model"
         what = "is broken" if self.broken else "cannot be loaded"
         instead = f"version {self.answering.version} answers" if self.answering else "none answers"
         return f"{who}: version {self.champion.version} {what}, {instead}"
@@ -54,21 +55,26 @@ def known_addresses() -> dict[str, Addressed]:
     damaged, and models that are not archived.
     """
     found = {}
-    for model, number, pk, seen, deadline, state in ModelVersion.objects.addressed():
-        found[f"{model}/versions/{number}"] = _addressed(pk, seen, deadline, state)
-    for model, alias, pk, seen, deadline, state in Alias.objects.addressed():
-        found[f"{model}@{alias}"] = _addressed(pk, seen, deadline, state)
+    audiences = RegisteredModel.objects.audiences()
+    for model, number, pk, deadline, state in ModelVersion.objects.addressed():
+        audience = audiences.get(model, NOBODY)
+        found[f"{model}/versions/{number}"] = _addressed(pk, audience, deadline, state)
+    for model, alias, pk, deadline, state in Alias.objects.addressed():
+        audience = audiences.get(model, NOBODY)
+        found[f"{model}@{alias}"] = _addressed(pk, audience, deadline, state)
     return found
 
 
 def address_of(live: LiveVersion, *, broken: bool = False) -> Addressed:
     """What an address of that version means."""
     deadline_s = _seconds(live.serving.deadline_ms)
-    return Addressed(live.version_id, live.visibility == PUBLIC, deadline_s, broken)
+    return Addressed(live.version_id, live.audience, deadline_s, broken)
 
 
-def _addressed(version_id: int, visibility: str, deadline_ms: int | None, state: str) -> Addressed:
-    return Addressed(version_id, visibility == PUBLIC, _seconds(deadline_ms), broken=state != READY)
+def _addressed(
+    version_id: int, audience: Audience, deadline_ms: int | None, state: str
+) -> Addressed:
+    return Addressed(version_id, audience, _seconds(deadline_ms), broken=state != READY)
 
 
 def _seconds(deadline_ms: int | None) -> float:
@@ -81,7 +87,7 @@ def identity_of(live: LiveVersion) -> Identity:
         version=live.version,
         version_id=live.version_id,
         task=live.task,
-        public=live.visibility == PUBLIC,
+        audience=live.audience,
         framework=live.runtime,
         artifact_sha256=live.artifact_sha256,
         source_sha256=live.source_sha256,

@@ -86,14 +86,14 @@ class PredictSync(TutorialView):
     @extend_schema(request=FeatureRowSerializer, responses=SingleAnswerSerializer)
     def post(self, request: Request) -> HttpResponse:
         """One row through an ordinary synchronous view, for comparison with /predict-async."""
-        return _json(predict_synchronously(self.raw_body(request), known=_has_key(request)))
+        return _json(predict_synchronously(self.raw_body(request), _owner(request)))
 
 
 class PredictSklearn(TutorialView):
     @extend_schema(request=FeatureRowsSerializer, responses=FrameworkAnswerSerializer)
     def post(self, request: Request) -> HttpResponse:
         """Rows through the source estimator, for comparison with /predict-onnx."""
-        return _json(predict_with_scikit_learn(self.raw_body(request), known=_has_key(request)))
+        return _json(predict_with_scikit_learn(self.raw_body(request), _owner(request)))
 
 
 class PredictQueued(TutorialView):
@@ -111,10 +111,6 @@ class BatchQueued(TutorialView):
         """Many rows for the workers; GET /task/{task_id} has the answers."""
         job, rows = queue_batch(self.raw_body(request), _owner(request))
         return Response({"task_id": job.pk, "status": "submitted", "batch_size": rows})
-
-
-def _has_key(request: Request) -> bool:
-    return _owner(request) is not None
 
 
 def _owner(request: Request) -> User | None:

@@ -1,10 +1,12 @@
 """The history of promotions."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from modelregistry.admin.reading import Unedited, named
-from modelregistry.models import AliasChange
+from modelregistry.models import AliasChange, RegisteredModel
 
 
 @admin.register(AliasChange)
@@ -15,6 +17,10 @@ class PromotionAdmin(Unedited, ModelAdmin):  # type: ignore[misc]  # unfold has 
     search_fields = ("model__name", "reason", "actor__username")
     search_help_text = "Search by model, reason or who did it"
     empty_hint = "Every promotion is listed here: who let which version serve, when and why."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AliasChange]:
+        rows: QuerySet[AliasChange] = super().get_queryset(request)
+        return rows.filter(model__in=RegisteredModel.objects.visible_to(request.user))
 
     @admin.display(description="Actor", ordering="actor__username")
     def who(self, change: AliasChange) -> str:

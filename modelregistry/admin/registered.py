@@ -18,6 +18,7 @@ from unfold.forms import BaseDialogForm
 
 from modelregistry.admin.breakage import broken_mark, champion_badges
 from modelregistry.admin.comparing import Comparing
+from modelregistry.admin.for_groups import ForGroups
 from modelregistry.admin.handing_in import HandsIn
 from modelregistry.admin.history import HistoryShown
 from modelregistry.admin.moving import RollsBack
@@ -89,7 +90,8 @@ class PromotionInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 
 IDENTITY = (
-    "name", "task", "description", "visibility", "champion_page", "other_aliases", "created_at",
+    "name", "task", "description", "visibility", "groups", "champion_page", "other_aliases",
+    "created_at",
 )  # fmt: skip
 SERVING = ("max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s")
 PROOF = ("tolerance", "allowed_mismatches")
@@ -100,9 +102,9 @@ FOLLOWED = (
 
 
 @admin.register(RegisteredModel)
-class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, ChampionShown):
-    list_display = ("name", "task", "champion", "visibility", "version_count", "updated")
-    list_filter = ("task", "visibility")
+class RegisteredModelAdmin(ForGroups, HandsIn, Comparing, RollsBack, HistoryShown, ChampionShown):
+    list_display = ("name", "task", "champion", "open_to", "version_count", "updated")
+    list_filter = ("task", "visibility", ("groups", admin.RelatedOnlyFieldListFilter))
     search_fields = ("name", "description")
     search_help_text = "Search by name or description"
     fieldsets = (
@@ -138,7 +140,8 @@ class RegisteredModelAdmin(HandsIn, Comparing, RollsBack, HistoryShown, Champion
         return found
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RegisteredModel]:
-        return RegisteredModel.objects.with_champion().with_activity()
+        rows = RegisteredModel.objects.visible_to(request.user).prefetch_related("groups")
+        return rows.with_champion().with_activity()
 
     def get_fieldsets(self, request: HttpRequest, obj: RegisteredModel | None = None) -> Any:
         if obj is None or obj.archived_at is None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from celery.schedules import ParseException
 from django import forms
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -25,15 +27,20 @@ ONE_RHYTHM = "Fill in either a number of minutes, hours or days, or times as cro
 NO_TIMES = (forms.ValidationError, ParseException, ValueError, LookupError, RuntimeError)
 
 
-class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # at runtime it takes none
-    """Says in words what the row keeps as JSON and as rows of other tables."""
-
-    retrained = forms.ModelChoiceField(
+def model_field(user: AbstractBaseUser | AnonymousUser) -> forms.ModelChoiceField:  # type: ignore[type-arg]  # at runtime it takes none
+    """The models that they see."""
+    return forms.ModelChoiceField(
         label="Model",
-        queryset=RegisteredModel.objects.filter(archived_at=None),
+        queryset=RegisteredModel.objects.visible_to(user).filter(archived_at=None),
         widget=UnfoldAdminSelectWidget,
         help_text="It learns from the rows that were handed in with the version that serves.",
     )
+
+
+class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # at runtime it takes none
+    """Says in words what the row keeps as JSON and as rows of other tables."""
+
+    retrained = model_field(AnonymousUser())  # the page makes a form of its own of every request
     every = forms.IntegerField(
         required=False,
         min_value=1,
@@ -61,7 +68,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # at runtime it 
         model = ScheduledRetraining
         fields = ("enabled",)
 
-    may_promote = False  # the page makes a form of its own of every request, with both
+    may_promote = False  # which says these, too
     refusal = ""  # why the model that was chosen cannot be retrained
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -121,12 +128,12 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # at runtime it 
             raise forms.ValidationError("There is a schedule of this model at these times already.")
 
 
-def refusal_of(chosen: str | None) -> str:
+def refusal_of(chosen: str | None, user: AbstractBaseUser | AnonymousUser) -> str:
     """Why the model that this choice of the form names cannot be retrained; empty where it can be,
     and where it names none, which the form says.
     """
     try:
-        model = ScheduleForm.base_fields["retrained"].clean(chosen)
+        model = model_field(user).clean(chosen)
         check_retrainable(ModelVersion.objects.find(model.name), taught=False)
     except forms.ValidationError:
         return ""

@@ -18,9 +18,9 @@ from unfold.admin import ModelAdmin
 from jobs.models import Job
 from jobs.scheduling import OWNER
 from modelregistry.admin.reading import badge, named
-from modelregistry.admin.schedule_form import ScheduleForm, refusal_of
+from modelregistry.admin.schedule_form import ScheduleForm, model_field, refusal_of
 from modelregistry.admin.starting import job_link, may_start
-from modelregistry.models import RETRAIN, ScheduledRetraining
+from modelregistry.models import RETRAIN, RegisteredModel, ScheduledRetraining
 from modelregistry.permissions import PROMOTE
 
 SHOWN = ("next_shown", "last", "runs_as")
@@ -53,6 +53,13 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     ) -> bool:
         return bool(super().has_change_permission(request, obj)) and may_start(RETRAIN, request)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScheduledRetraining]:
+        """Of models that who looks sees; a schedule names its model in JSON."""
+        rows: QuerySet[ScheduledRetraining] = super().get_queryset(request)
+        seen = RegisteredModel.objects.visible_to(request.user)
+        unseen = {*RegisteredModel.objects.exclude(pk__in=seen).values_list("name", flat=True)}
+        return rows.exclude(pk__in=[row.pk for row in rows if row.model_name in unseen])
+
     def get_fields(self, request: HttpRequest, obj: ScheduledRetraining | None = None) -> Any:
         return self.fields if obj else self.fields[: -len(SHOWN)]
 
@@ -74,10 +81,11 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def _form_for(self, request: HttpRequest, *, new: bool) -> type[ScheduleForm]:
         class Asked(ScheduleForm):
             may_promote = request.user.has_perm(PROMOTE)
+            retrained = model_field(request.user)
 
         may_save = self.has_add_permission if new else self.has_change_permission
         if request.method == "POST" and may_save(request):
-            Asked.refusal = refusal_of(request.POST.get("retrained"))
+            Asked.refusal = refusal_of(request.POST.get("retrained"), request.user)
         return Asked
 
     def get_object(

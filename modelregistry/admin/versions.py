@@ -34,7 +34,7 @@ from modelregistry.admin.starting import back_to, found, job_link, start
 from modelregistry.admin.waiting import UNCHECKED, Waiting, is_unchecked
 from modelregistry.conversion.options import Options
 from modelregistry.formats.signature import Signature
-from modelregistry.models import CHAMPION, ModelVersion
+from modelregistry.models import CHAMPION, ModelVersion, RegisteredModel
 from modelregistry.tasks import CONVERT, conversion_of
 
 PAGE = "admin:modelregistry_modelversion_change"
@@ -80,7 +80,8 @@ class ModelVersionAdmin(
         return ((title, {"fields": fields}), *others)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        rows = ModelVersion.objects.select_related("model", "created_by")
+        seen = RegisteredModel.objects.visible_to(request.user)
+        rows = ModelVersion.objects.filter(model__in=seen).select_related("model", "created_by")
         return rows.prefetch_related("aliases").with_serving()
 
     def has_convert_permission(self, request: HttpRequest, object_id: object = None) -> bool:

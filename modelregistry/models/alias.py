@@ -20,7 +20,7 @@ from modelregistry.models.version import ModelVersion
 
 class AliasManager(models.Manager["Alias"]):
     def champions(self) -> list[LiveVersion]:
-        """Every live version, in one query."""
+        """Every live version; a query for them, and one for the groups that models are for."""
         return self._champions(version__state=ModelVersion.State.READY)
 
     def damaged(self) -> list[LiveVersion]:
@@ -29,23 +29,20 @@ class AliasManager(models.Manager["Alias"]):
 
     def _champions(self, **which: object) -> list[LiveVersion]:
         rows = self.filter(name=CHAMPION, model__archived_at=None, **which)
-        found = rows.select_related("version__model").order_by("model__name")
-        return [live for alias in found if (live := alias.version.readable())]
+        found = rows.select_related("version__model").prefetch_related("version__model__groups")
+        return [
+            live for alias in found.order_by("model__name") if (live := alias.version.readable())
+        ]
 
-    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, str, int | None, str]]":
-        """Model, alias, version's id, the model's visibility and deadline, the version's state; of
-        versions that are ready, or were until their file was damaged."""
+    def addressed(self) -> "models.QuerySet[Alias, tuple[str, str, int, int | None, str]]":
+        """Model, alias, version's id, the model's deadline, the version's state; of versions that
+        are ready, or were until their file was damaged."""
         asked = Q(version__state=ModelVersion.State.READY) | ~Q(version__damage="")
         return (
             self.filter(asked, model__archived_at=None)
             .order_by()
             .values_list(
-                "model__name",
-                "name",
-                "version_id",
-                "model__visibility",
-                "model__deadline_ms",
-                "version__state",
+                "model__name", "name", "version_id", "model__deadline_ms", "version__state"
             )
         )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelregistry.audience import Audience
 from modelregistry.formats.runtime import ClassLabel
 from modelregistry.formats.signature import Signature
 from modelregistry.models.serving import Serving
@@ -14,7 +15,7 @@ class LiveVersion:
 
     model: str
     task: str
-    visibility: str
+    audience: Audience
     version: int
     version_id: int
     runtime: Literal["onnx", "sklearn"]

@@ -2,23 +2,42 @@
 
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from modelregistry.audience import PUBLIC, SIGNED_IN, Audience
 from modelregistry.errors import ArchivedModel, UnknownModel
 from modelregistry.models.names import CHAMPION, NAME
 from modelregistry.models.revision import Revision
 from modelregistry.models.serving import ServedModel
+from modelregistry.permissions import VIEW_ALL_MODELS
 
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
-    def named(self, name: str) -> "RegisteredModel":
-        """The model called so. Raises UnknownModel."""
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> "RegisteredModelQuerySet":
+        """Those whose audience admits them: the same rule as a query."""
+        visibility = RegisteredModel.Visibility
+        if not isinstance(user, User):
+            return self.filter(visibility=visibility.PUBLIC)
+        if user.has_perm(VIEW_ALL_MODELS):
+            return self
+        theirs = RegisteredModel.groups.through.objects.filter(group__user=user)
+        of_groups = Q(pk__in=theirs.values("registeredmodel"))
+        return self.filter(~Q(visibility=visibility.GROUPS) | of_groups)
+
+    def named(self, name: str, *, seen_by: User | None = None) -> "RegisteredModel":
+        """The model called so, as far as they see it; the operator, who is None, sees all.
+
+        Raises UnknownModel.
+        """
+        rows = self if seen_by is None else self.visible_to(seen_by)
         try:
-            return self.get(name=name)
+            return rows.get(name=name)
         except RegisteredModel.DoesNotExist as error:
             raise UnknownModel(f"There is no model {name}.") from error
 
@@ -34,6 +53,11 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
             Revision.objects.bump()
         model.refresh_from_db(fields=["task"])
         return model.task == task
+
+    def audiences(self) -> dict[str, Audience]:
+        """By name: whom each that is not archived is open to."""
+        rows = self.filter(archived_at=None).order_by().prefetch_related("groups")
+        return {model.name: model.audience for model in rows}
 
     def with_champion(self) -> "RegisteredModelQuerySet":
         """Each row with `champion` (a version number or None) and `damage` (what is wrong with
@@ -64,6 +88,7 @@ class RegisteredModel(ServedModel):
     class Visibility(models.TextChoices):
         PUBLIC = "public", "public"
         SIGNED_IN = "signed-in", "signed-in"
+        GROUPS = "groups", "groups"
 
     name = models.CharField(
         max_length=64,
@@ -80,7 +105,19 @@ class RegisteredModel(ServedModel):
         max_length=16,
         choices=Visibility,
         default=Visibility.SIGNED_IN,
-        help_text="public: anyone may ask for predictions; signed-in: only holders of a key.",
+        help_text=(
+            "public: anyone may ask for predictions; signed-in: only holders of a key; groups: "
+            "only those of them who are in one of its groups. To all others it is unknown."
+        ),
+    )
+    groups = models.ManyToManyField(
+        Group,
+        blank=True,
+        related_name="models",
+        help_text=(
+            "Whose members see and ask it, where its visibility is groups. With none, it is seen "
+            "by those alone who may see the models of all groups."
+        ),
     )
     tolerance = models.FloatField(
         default=1e-4,
@@ -107,6 +144,7 @@ class RegisteredModel(ServedModel):
         permissions = [
             ("retrain_registeredmodel", "Can retrain a model"),
             ("loadtest_registeredmodel", "Can put a model under load"),
+            ("view_all_models", "Can see the models of all groups"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(name__regex=NAME), name="model_name_is_safe"),
@@ -124,7 +162,7 @@ class RegisteredModel(ServedModel):
                 name="model_task_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(visibility__in=["public", "signed-in"]),
+                condition=Q(visibility__in=["public", "signed-in", "groups"]),
                 name="model_visibility_is_known",
             ),
         ]
@@ -143,6 +181,13 @@ class RegisteredModel(ServedModel):
             raise ArchivedModel(
                 f"The model {self.name} is archived: it takes no versions any more."
             )
+
+    @property
+    def audience(self) -> Audience:
+        """Whom it is open to."""
+        if self.visibility == self.Visibility.GROUPS:
+            return Audience(groups=frozenset(group.pk for group in self.groups.all()))
+        return PUBLIC if self.visibility == self.Visibility.PUBLIC else SIGNED_IN
 
     @property
     def is_settled(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Greatest
@@ -22,12 +23,15 @@ log = logging.getLogger(__name__)
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
-    def find(self, model_name: str, number: int | None = None) -> "ModelVersion":
+    def find(
+        self, model_name: str, number: int | None = None, *, seen_by: User | None = None
+    ) -> "ModelVersion":
         """That version; without a number the champion, or where there is none the newest.
 
-        Of those, one that is ready goes before others. Raises UnknownModel, UnknownVersion.
+        Of those, one that is ready goes before others. The operator, who is None, sees the versions
+        of all models. Raises UnknownModel, UnknownVersion.
         """
-        model = RegisteredModel.objects.named(model_name)
+        model = RegisteredModel.objects.named(model_name, seen_by=seen_by)
         versions = self.filter(model=model).select_related("model").order_by("number")
         if number is not None:
             found = versions.filter(number=number).first()
@@ -44,18 +48,14 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """The version that this job has registered, if it came so far."""
         return self.filter(job_id=job_id).select_related("model").first()
 
-    def addressed(
-        self,
-    ) -> "models.QuerySet[ModelVersion, tuple[str, int, int, str, int | None, str]]":
-        """Model, number, id, the model's visibility and deadline, and the state of each that may
-        be asked, or could be until its file was damaged."""
+    def addressed(self) -> "models.QuerySet[ModelVersion, tuple[str, int, int, int | None, str]]":
+        """Model, number, id, the model's deadline, and the state of each that may be asked, or
+        could be until its file was damaged."""
         asked = Q(state=ModelVersion.State.READY) | ~Q(damage="")
         return (
             self.filter(asked, model__archived_at=None)
             .order_by()
-            .values_list(
-                "model__name", "number", "pk", "model__visibility", "model__deadline_ms", "state"
-            )
+            .values_list("model__name", "number", "pk", "model__deadline_ms", "state")
         )
 
     def files(self) -> set[str]:
@@ -256,7 +256,7 @@ class ModelVersion(models.Model):
         return LiveVersion(
             model=self.model.name,
             task=self.model.task,
-            visibility=self.model.visibility,
+            audience=self.model.audience,
             version=self.number,
             version_id=self.pk,
             runtime=cast("Literal['onnx', 'sklearn']", self.runtime),

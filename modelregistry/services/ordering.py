@@ -45,7 +45,7 @@ def order_retraining(
     `params` are further parameters of the job. Raises UnknownModel, ArchivedModel, NotAllowed,
     WrongParams, KeyReused, TooLarge, and OSError where the disk is full.
     """
-    check_open(model_name)
+    check_open(model_name, seen_by=actor)
     check_may_retrain(actor=actor, promoting=promote_if_better_by is not None)
     asked = {"model": model_name, **(params or {})}
     if promote_if_better_by is not None:

@@ -3,6 +3,7 @@
 import logging
 import re
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +25,7 @@ from modelregistry.models.names import NAME
 from modelregistry.services.converting import budget_of, keep_form
 from modelregistry.services.ingesting import check_task, is_certain
 from modelregistry.services.looking import Handed, look_at
+from modelregistry.services.managing import groups_for
 from modelregistry.services.storing import store
 
 log = logging.getLogger(__name__)
@@ -35,14 +37,21 @@ def create_model(
     task: str,
     description: str = "",
     visibility: str = RegisteredModel.Visibility.SIGNED_IN,
+    groups: Collection[str] | None = None,
 ) -> RegisteredModel:
-    """A model without versions. Raises InvalidName, and ModelExists where the name is taken."""
+    """A model without versions; `groups` are names of those that it is for.
+
+    Raises InvalidName, WrongSettings, and ModelExists where the name is taken.
+    """
     check_name(name)
     try:
         with transaction.atomic():
-            return RegisteredModel.objects.create(
+            model = RegisteredModel.objects.create(
                 name=name, task=task, description=description, visibility=visibility
             )
+            if groups is not None:
+                model.groups.set(groups_for(model, groups))
+            return model
     except IntegrityError as error:
         if RegisteredModel.objects.filter(name=name).exists():
             raise ModelExists(f"There is a model {name} already.") from error

@@ -52,11 +52,11 @@ def hand_in(
 
     The same key of the same person answers with the version that it has made before. A model that
     is missing is made with the fields of `new_model`, where those are given. Raises InvalidName,
-    UnknownModel, ArchivedModel, RefusedFile, TooLarge, KeyReused, and OSError where the disk is
-    full; then there is no version.
+    UnknownModel, ModelExists, ArchivedModel, RefusedFile, TooLarge, KeyReused, and OSError where
+    the disk is full; then there is no version.
     """
     check_name(model_name)
-    check_open(model_name, may_be_new=new_model is not None)
+    check_open(model_name, may_be_new=new_model is not None, seen_by=actor)
     facts = _kept(_checked(upload))
     with transaction.atomic():
         model = _locked(model_name, new_model)
@@ -70,13 +70,18 @@ def hand_in(
     return version
 
 
-def check_open(model_name: str, *, may_be_new: bool = False) -> None:
-    """Whether the model takes versions. Raises UnknownModel, ArchivedModel."""
+def check_open(model_name: str, *, may_be_new: bool = False, seen_by: User | None = None) -> None:
+    """Whether the model takes versions; without `seen_by` as the operator sees it.
+
+    Raises UnknownModel, ArchivedModel, and ModelExists where one that may be new is there, unseen.
+    """
     try:
-        RegisteredModel.objects.named(model_name).check_open()
-    except UnknownModel:
+        RegisteredModel.objects.named(model_name, seen_by=seen_by).check_open()
+    except UnknownModel as error:
         if not may_be_new:
             raise
+        if RegisteredModel.objects.filter(name=model_name).exists():
+            raise ModelExists(f"There is a model {model_name} already.") from error
 
 
 def take_up(version: ModelVersion) -> ModelVersion:

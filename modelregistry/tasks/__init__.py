@@ -3,7 +3,7 @@
 from modelregistry.tasks.comparing import COMPARE
 from modelregistry.tasks.converting import CONVERT, CONVERT_STEPS, conversion_of
 from modelregistry.tasks.retraining import retrain_answer
-from modelregistry.tasks.telling import Steps, model_page, named_or_wrong
+from modelregistry.tasks.telling import Steps, model_page, named_or_wrong, owner_of
 
 __all__ = [
     "COMPARE",
@@ -13,5 +13,6 @@ __all__ = [
     "conversion_of",
     "model_page",
     "named_or_wrong",
+    "owner_of",
     "retrain_answer",
 ]

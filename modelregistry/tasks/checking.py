@@ -4,6 +4,7 @@ import uuid
 from typing import Annotated
 
 import msgspec
+from django.contrib.auth.models import User
 from msgspec import Meta
 
 from jobs import states
@@ -56,9 +57,9 @@ def end_without_verdict(job_id: uuid.UUID) -> None:
         services.give_up(version, " ".join(filter(None, (WORDS[job.state], said, again))))
 
 
-def _subject(params: IngestParams) -> Subject:
+def _subject(params: IngestParams, owner: User | None) -> Subject:
     with named_or_wrong():
-        version = ModelVersion.objects.find(params.model, params.version)
+        version = ModelVersion.objects.find(params.model, params.version, seen_by=owner)
     return version_page(version)
 
 

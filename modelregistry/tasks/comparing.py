@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+from django.contrib.auth.models import User
 from msgspec import Meta
 
 from jobs.errors import WrongParams
@@ -12,7 +13,7 @@ from modelregistry.comparison.report import STEPS as COMPARE_STEPS
 from modelregistry.errors import NotComparable, RegistryError
 from modelregistry.models import ModelVersion
 from modelregistry.permissions import VIEW_VERSION
-from modelregistry.tasks.telling import Steps, named_or_wrong
+from modelregistry.tasks.telling import PAIR_PAGE, Steps, named_or_wrong
 
 COMPARE = "compare_versions_task"
 
@@ -35,16 +36,18 @@ def run_compare(work: Work, params: CompareParams) -> dict[str, object]:
     return {**sides, **found.to_json()}
 
 
-def _both_versions(params: CompareParams) -> Subject:
+def _both_versions(params: CompareParams, owner: User | None) -> Subject:
     """The page that shows them side by side. Raises WrongParams where there is nothing to see."""
     with named_or_wrong():
-        a, b = (ModelVersion.objects.find(params.model, number) for number in (params.a, params.b))
+        a, b = (
+            ModelVersion.objects.find(params.model, number, seen_by=owner)
+            for number in (params.a, params.b)
+        )
     try:
         check_comparable(a, b)
     except NotComparable as error:
         raise WrongParams(str(error)) from error
-    page = "admin:modelregistry_registeredmodel_compare_versions"
-    return Subject(f"{a} and {b}", page, str(a.model_id))
+    return Subject(f"{a} and {b}", PAIR_PAGE, str(a.model_id))
 
 
 record(

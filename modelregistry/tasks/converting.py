@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
+from django.contrib.auth.models import User
 from msgspec import Meta
 
 from jobs.kinds import Kind, Subject, Work, record
@@ -51,9 +52,9 @@ def run_convert(work: Work, params: ConvertParams) -> dict[str, object]:
     return {**version_facts(done.version), "parity": proof_of(done.parity.to_json())}
 
 
-def _version_page(params: ConvertParams) -> Subject:
+def _version_page(params: ConvertParams, owner: User | None) -> Subject:
     with named_or_wrong():
-        version = ModelVersion.objects.find(params.model, params.version)
+        version = ModelVersion.objects.find(params.model, params.version, seen_by=owner)
     return version_page(version)
 
 

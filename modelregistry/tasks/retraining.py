@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from django.conf import settings
+from django.contrib.auth.models import User
 from msgspec import UNSET, Meta, UnsetType
 
 from jobs.errors import WrongParams
@@ -138,10 +139,10 @@ def _promotion(done: Retrained) -> str:
     return f"Not promoted. {done.verdict.reason}"
 
 
-def _model_page(params: RetrainParams) -> Subject:
+def _model_page(params: RetrainParams, owner: User | None) -> Subject:
     """Its page, where it can be retrained. Raises WrongParams, ArchivedSubject."""
     with named_or_wrong():
-        model = RegisteredModel.objects.named(params.model)
+        model = RegisteredModel.objects.named(params.model, seen_by=owner)
         model.check_open()
         version = ModelVersion.objects.find(params.model)
     try:

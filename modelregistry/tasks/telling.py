@@ -4,16 +4,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin, User
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
 
+from jobs.access import hide
 from jobs.errors import WrongParams
 from jobs.kinds import Subject, Work
 from modelregistry.errors import ArchivedModel, UnknownModel, UnknownVersion
 from modelregistry.models import ModelVersion, RegisteredModel
+from modelregistry.permissions import VIEW_ALL_MODELS
 
 PROOF = (
     "status", "rows", "label_mismatches", "ties", "on_threshold", "max_abs_diff", "threshold_diff",
 )  # fmt: skip
+
+
+MODEL_PAGE = "admin:modelregistry_registeredmodel_change"
+PAIR_PAGE = "admin:modelregistry_registeredmodel_compare_versions"
+MODEL_PAGES = (MODEL_PAGE, PAIR_PAGE)
+VERSION_PAGE = "admin:modelregistry_modelversion_change"
 
 
 class ArchivedSubject(ArchivedModel, WrongParams):
@@ -57,12 +68,30 @@ def owner_of(work: Work) -> User | None:
     return None if work.owner_id is None else User.objects.filter(pk=work.owner_id).first()
 
 
+@hide
+def jobs_unseen_by(user: AbstractBaseUser | AnonymousUser) -> Q | None:
+    """Those about models they do not see, and about versions of such."""
+    if isinstance(user, PermissionsMixin) and user.has_perm(VIEW_ALL_MODELS):
+        return None
+    unseen = RegisteredModel.objects.exclude(pk__in=RegisteredModel.objects.visible_to(user))
+    versions = ModelVersion.objects.filter(model__in=unseen).order_by()
+    return Q(subject_view__in=MODEL_PAGES, subject_id__in=_ids(unseen.order_by())) | Q(
+        subject_view=VERSION_PAGE, subject_id__in=_ids(versions)
+    )
+
+
+def _ids(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """As jobs keep them."""
+    ids: QuerySet[Any] = rows.annotate(as_text=Cast("pk", CharField())).values("as_text")
+    return ids
+
+
 def model_page(model: RegisteredModel) -> Subject:
-    return Subject(model.name, "admin:modelregistry_registeredmodel_change", str(model.pk))
+    return Subject(model.name, MODEL_PAGE, str(model.pk))
 
 
 def version_page(version: ModelVersion) -> Subject:
-    return Subject(str(version), "admin:modelregistry_modelversion_change", str(version.pk))
+    return Subject(str(version), VERSION_PAGE, str(version.pk))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from jobs.filters import Moment
 from jobs.views.api import NewestFirst as ByTime
 from jobs.views.api import user_of
 from modelregistry import services
-from modelregistry.models import AliasChange, ModelVersion, RegisteredModel
+from modelregistry.models import AliasChange, RegisteredModel
 from modelregistry.permissions import PROMOTE
 from modelregistry.views.bodies import (
     AliasMove,
@@ -25,6 +25,7 @@ from modelregistry.views.bodies import (
     read_body,
 )
 from modelregistry.views.permissions import CHANGING
+from modelregistry.views.versions import version_named
 
 AT = OpenApiParameter(
     "at", OpenApiTypes.DATETIME, description="the version that was champion then; with its zone"
@@ -70,7 +71,7 @@ class AliasDetail(APIView):
         """Point the alias to a version; champion is what serves, so that is its promotion."""
         wanted = read_body(request, AliasMove)
         change = services.move_alias(
-            version=ModelVersion.objects.find(name, wanted.version),
+            version=version_named(request, name, wanted.version),
             alias=alias,
             actor=user_of(request),
             reason=wanted.reason,
@@ -80,7 +81,7 @@ class AliasDetail(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str, alias: str) -> Response:
         """Take the alias away; the champion stays."""
-        model = RegisteredModel.objects.named(name)
+        model = RegisteredModel.objects.named(name, seen_by=user_of(request))
         services.remove_alias(model=model, alias=alias, actor=user_of(request))
         return Response(status=204)
 
@@ -93,7 +94,7 @@ class RollbackView(APIView):
     def post(self, request: Request, name: str) -> Response:
         """Back to what was champion before; repeated, further back, until a promotion."""
         wanted = read_body(request, Rollback)
-        model = RegisteredModel.objects.named(name)
+        model = RegisteredModel.objects.named(name, seen_by=user_of(request))
         change = services.rollback(model=model, actor=user_of(request), reason=wanted.reason)
         return Response(MovedSerializer(change).data)
 
@@ -114,7 +115,7 @@ class History(APIView):
     )
     def get(self, request: Request, name: str) -> Response:
         """Every move of its aliases, the newest first; with `at`, what was champion then."""
-        model = RegisteredModel.objects.named(name)
+        model = RegisteredModel.objects.named(name, seen_by=user_of(request))
         if "at" in request.query_params:
             return Response(_then(model, _moment(request.query_params["at"])))
         pages = NewestFirst()

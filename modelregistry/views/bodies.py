@@ -23,7 +23,8 @@ from modelregistry.models.serving import (
 from modelregistry.serializers import ServingSerializer
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")]  # databases keep no NUL
-Visibility = Literal["public", "signed-in"]
+Visibility = Literal["public", "signed-in", "groups"]
+Groups = Annotated[list[Annotated[str, Meta(max_length=150)]], Meta(max_length=1000)]  # names
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
 Mismatches = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Body = TypeVar("Body", bound="Strict")
@@ -37,6 +38,7 @@ class NewModel(Strict, frozen=True, kw_only=True):
     name: str
     description: Text = ""
     visibility: Visibility = "signed-in"
+    groups: Groups | UnsetType = UNSET
 
 
 class ServingChange(Strict, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class ModelChange(Strict, frozen=True, kw_only=True):
 
     description: Text | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
+    groups: Groups | UnsetType = UNSET
     tolerance: Tolerance | UnsetType = UNSET
     allowed_mismatches: Mismatches | UnsetType = UNSET
     serving: ServingChange | UnsetType = UNSET
@@ -61,6 +64,7 @@ class ModelChange(Strict, frozen=True, kw_only=True):
     def changes(self) -> dict[str, object]:
         """By the model's fields."""
         found: dict[str, object] = msgspec.to_builtins(self)
+        found.pop("groups", None)  # which is no column of its
         serving = found.pop("serving", {})
         assert isinstance(serving, dict)
         return found | serving
@@ -110,10 +114,18 @@ def _struct_at(where: str, body: type[msgspec.Struct]) -> type[msgspec.Struct]:
     return found
 
 
+class GroupNames(serializers.ListField):
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("help_text", "names of groups; only where visibility is groups")
+        child = serializers.CharField(max_length=150)
+        super().__init__(child=child, required=False, **options)
+
+
 class NewModelSerializer(serializers.Serializer[object]):
     name = serializers.CharField(max_length=64)
     description = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_TEXT)
     visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
+    groups = GroupNames()
 
 
 class ModelChangeSerializer(serializers.Serializer[object]):
@@ -121,6 +133,7 @@ class ModelChangeSerializer(serializers.Serializer[object]):
 
     description = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_TEXT)
     visibility = serializers.ChoiceField(RegisteredModel.Visibility.choices, required=False)
+    groups = GroupNames()
     tolerance = serializers.FloatField(required=False, min_value=0, max_value=1)
     allowed_mismatches = serializers.IntegerField(required=False, min_value=0)
     serving = ServingSerializer(required=False, partial=True)

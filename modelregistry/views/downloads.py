@@ -21,6 +21,7 @@ from modelregistry.permissions import VIEW_VERSION
 from modelregistry.pieces import FileInPieces
 from modelregistry.services import store
 from modelregistry.services.handing_out import ONNX, SOURCE, artifact_of
+from modelregistry.views.versions import version_named
 
 FORMATS = (ONNX, SOURCE)
 FORMAT = OpenApiParameter(
@@ -55,7 +56,7 @@ class Download(APIView):
         also where it is what serves. A file handed in as ONNX is its ONNX form, and open to whoever
         may ask the model; only under the name `source` it takes that permission too.
         """
-        version = ModelVersion.objects.find(name, int(number))
+        version = version_named(request, name, number)
         form = _form(request, version)
         if form == SOURCE and not request.user.has_perm(VIEW_VERSION):
             raise PermissionDenied

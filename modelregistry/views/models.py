@@ -2,8 +2,11 @@
 
 import re
 
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
+from msgspec import UNSET
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -37,9 +40,13 @@ class ModelList(ListAPIView[RegisteredModel]):
 
     needs = {"POST": permissions.ADD_MODEL}
     permission_classes = CHANGING
-    queryset = RegisteredModel.objects.filter(archived_at=None).with_champion()
+    queryset = RegisteredModel.objects.none()  # tells the schema the type; get_queryset answers
     serializer_class = ModelSerializer
     pagination_class = ByName
+
+    def get_queryset(self) -> QuerySet[RegisteredModel]:
+        rows = RegisteredModel.objects.filter(archived_at=None).visible_to(user_of(self.request))
+        return rows.with_champion().prefetch_related("groups")
 
     @extend_schema(request=NewModelSerializer, responses={201: ModelDetailSerializer})
     def post(self, request: Request) -> Response:
@@ -50,6 +57,7 @@ class ModelList(ListAPIView[RegisteredModel]):
             task="",
             description=wanted.description,
             visibility=wanted.visibility,
+            groups=None if wanted.groups is UNSET else wanted.groups,
         )
         where = f"{reverse('model-detail', args=(model.name,))}/"
         return Response(_shown(model.name), status=201, headers={"Location": where})
@@ -63,17 +71,22 @@ class ModelDetail(RetrieveAPIView[RegisteredModel]):
         "DELETE": permissions.ARCHIVE_MODEL,
     }
     permission_classes = CHANGING
-    queryset = RegisteredModel.objects.with_champion().prefetch_related("aliases__version")
+    queryset = RegisteredModel.objects.none()  # tells the schema the type; get_object answers
     serializer_class = ModelDetailSerializer
 
     def get_object(self) -> RegisteredModel:
-        return self.get_queryset().named(self.kwargs["name"])  # type: ignore[attr-defined,no-any-return]
+        return _named(self.kwargs["name"], seen_by=user_of(self.request))
 
     @extend_schema(request=ModelChangeSerializer)
     def patch(self, request: Request, name: str) -> Response:
         """Change what is said of it: who may ask it, how it is served, and its parity budget."""
-        changes = read_body(request, ModelChange).changes()
-        services.change_model(name=name, changes=changes)
+        wanted = read_body(request, ModelChange)
+        services.change_model(
+            name=name,
+            changes=wanted.changes(),
+            groups=None if wanted.groups is UNSET else wanted.groups,
+            actor=user_of(request),
+        )
         return Response(_shown(name))
 
     @extend_schema(responses={204: None})
@@ -84,4 +97,10 @@ class ModelDetail(RetrieveAPIView[RegisteredModel]):
 
 
 def _shown(name: str) -> object:
-    return ModelDetailSerializer(RegisteredModel.objects.with_champion().named(name)).data
+    """To who has just made or changed it, whether they see it from now on or not."""
+    return ModelDetailSerializer(_named(name)).data
+
+
+def _named(name: str, *, seen_by: User | None = None) -> RegisteredModel:
+    rows = RegisteredModel.objects.with_champion().prefetch_related("aliases__version")
+    return rows.named(name, seen_by=seen_by)

@@ -47,7 +47,7 @@ class VersionList(ListAPIView[ModelVersion]):
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
-        model = RegisteredModel.objects.named(self.kwargs["name"])
+        model = RegisteredModel.objects.named(self.kwargs["name"], seen_by=user_of(self.request))
         return model.versions.select_related("created_by")
 
     @extend_schema(
@@ -59,7 +59,7 @@ class VersionList(ListAPIView[ModelVersion]):
         """Hand in a version: its file is kept before this answers, and checked by a job."""
         if not request.user.has_perm(permissions.HAND_IN):
             raise PermissionDenied
-        services.check_open(name)  # before the form is read
+        services.check_open(name, seen_by=user_of(request))  # before the form is read
         version = services.hand_in(
             model_name=name,
             upload=_upload(request),
@@ -84,11 +84,16 @@ def _upload(request: Request) -> services.Upload:
     )
 
 
+def version_named(request: Request, name: str, number: int | str) -> ModelVersion:
+    """That version, as who asks sees it. Raises UnknownModel, UnknownVersion."""
+    return ModelVersion.objects.find(name, int(number), seen_by=user_of(request))
+
+
 class VersionDetail(APIView):
     @extend_schema(responses=VersionSerializer)
     def get(self, request: Request, name: str, number: int) -> Response:
         """One version."""
-        return Response(VersionSerializer(ModelVersion.objects.find(name, int(number))).data)
+        return Response(VersionSerializer(version_named(request, name, number)).data)
 
 
 class VersionReport(APIView):
@@ -99,7 +104,7 @@ class VersionReport(APIView):
         Its `worst` rows hold values of rows that were handed in: they are for those who hold
         `modelregistry.view_modelversion`. 409 `not_checked` until the version is checked.
         """
-        report = report_of(ModelVersion.objects.find(name, int(number)))
+        report = report_of(version_named(request, name, number))
         may_see_rows = request.user.has_perm(permissions.VIEW_VERSION)
         return Response(report if may_see_rows else without_rows(report))
 
@@ -112,7 +117,7 @@ class VersionConvert(APIView):
     def post(self, request: Request, name: str, number: int) -> Response:
         """Have a job convert it to ONNX and prove that both answer alike."""
         wanted = read_body(request, Conversion)
-        version = ModelVersion.objects.find(name, int(number))
+        version = version_named(request, name, number)
         params = conversion_of(version, wanted.options)
         job = submit(kind=CONVERT, params=params, owner=user_of(request))
         return Response(OrderedSerializer({"job": job}).data, status=202)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from modelregistry.audience import Caller
 from predictions.lane.room import Room
 from predictions.serving.cache import Cache
 from predictions.serving.engine import Engine, Loaded
@@ -13,6 +14,7 @@ Headers: TypeAlias = Mapping[bytes, bytes]  # names in lower case
 Client: TypeAlias = tuple[str, int] | None  # address and port, where the server knows them
 Reply: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 Respond: TypeAlias = Callable[[Reply], None]
+Authenticated: TypeAlias = Callable[[Caller | Exception], None]
 
 
 class Meter(Protocol):
@@ -26,7 +28,7 @@ class Meter(Protocol):
 class Collaborators:
     """What the lane does not decide itself.
 
-    `authenticate(header, client, then)` calls `then(None)`, or `then` with what is wrong with the
+    `authenticate(header, client, then)` calls `then` with who asks, or with what is wrong with the
     key, at once or later, on the loop. `fetch(address, then)` has a version loaded: `then` is
     called on the loop with it, or with what is wrong. `problem(error, request_id)` renders any
     exception. `request_id(given)` takes the client's own id, or makes one. `body_limit` is in
@@ -37,7 +39,7 @@ class Collaborators:
     engine: Engine
     cache: Cache
     default_model: str
-    authenticate: Callable[[bytes, Client, Callable[[Exception | None], None]], None]
+    authenticate: Callable[[bytes, Client, Authenticated], None]
     fetch: Callable[[str, Callable[[Loaded | ServingError], None]], None]
     problem: Callable[[Exception, str], Reply]
     request_id: Callable[[bytes | None], str]

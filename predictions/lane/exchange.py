@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from modelregistry.audience import ANONYMOUS, Caller
 from predictions.lane.collaborators import Client, Collaborators, Headers, Respond
 from predictions.lane.reading import Aside, Ask, unpacked_at_once
 from predictions.protocols.encodings import coding_of
@@ -101,7 +102,7 @@ class Exchange:
                 self._weigh(coding)
             authorization = headers.get(b"authorization")
             if authorization is None:
-                self._predict(known=False)
+                self._predict(ANONYMOUS)
             else:
                 self._lane.authenticate(authorization, client, self._authenticated)
         except Exception as error:  # noqa: BLE001 - the data plane's boundary: problem() records
@@ -134,39 +135,39 @@ class Exchange:
             self._call.cancel()
         self.fail(DeadlineExceeded())
 
-    def _authenticated(self, fault: Exception | None) -> None:
+    def _authenticated(self, outcome: Caller | Exception) -> None:
         if self.closed:
             return
         try:
-            if fault is not None:
-                raise fault
-            self._predict(known=True)
+            if not isinstance(outcome, Caller):
+                raise outcome
+            self._predict(outcome)
         except Exception as error:  # noqa: BLE001 - the same boundary, reached later
             self.fail(error)
 
-    def _predict(self, *, known: bool) -> None:
+    def _predict(self, caller: Caller) -> None:
         try:
             loaded = self._lane.engine.live(self.address)
         except NotLoaded as absent:
-            if not (known or absent.public):
+            if not absent.audience.admits(caller):
                 raise UnknownModel from None
             self._end_by_default(absent.deadline_s)
-            self._lane.fetch(self.address, partial(self._fetched, known=known))
+            self._lane.fetch(self.address, partial(self._fetched, caller=caller))
         else:
-            self._ask(loaded, known=known)
+            self._ask(loaded, caller)
 
-    def _fetched(self, outcome: Loaded | ServingError, *, known: bool) -> None:
+    def _fetched(self, outcome: Loaded | ServingError, *, caller: Caller) -> None:
         if self.closed:
             return
         try:
             if isinstance(outcome, ServingError):
                 raise outcome
-            self._ask(outcome, known=known)
+            self._ask(outcome, caller)
         except Exception as error:  # noqa: BLE001 - the same boundary, reached from the loader
             self.fail(error)
 
-    def _ask(self, loaded: Loaded, *, known: bool) -> None:
-        if not (known or loaded.identity.public):
+    def _ask(self, loaded: Loaded, caller: Caller) -> None:
+        if not loaded.identity.audience.admits(caller):
             raise UnknownModel
         loaded.asked = True
         self.loaded = loaded

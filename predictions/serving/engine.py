@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 
+from modelregistry.audience import Audience
 from modelregistry.formats.runtime import ClassLabel, RowsRefused, Runtime
 from modelregistry.formats.signature import Signature, Tensor
 from predictions.serving.batcher import Batcher, Places, Policy
@@ -36,7 +37,7 @@ class Identity:
     version: int
     version_id: int
     task: str
-    public: bool
+    audience: Audience
     framework: str  # the runtime it is served by: onnx or sklearn
     artifact_sha256: str  # of what that runtime has opened
     source_sha256: str | None  # of the scikit-learn source, where there is one
@@ -44,13 +45,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """The version that an address means now, and whether it is open to callers without a key.
+    """The version that an address means now, and who may ask it.
 
     A broken one is known, and is not loaded for anybody.
     """
 
     version_id: int
-    public: bool
+    audience: Audience
     deadline_s: float = inf
     broken: bool = False
 
@@ -205,7 +206,7 @@ class Engine:
     def _absence(self, address: str) -> UnknownModel | NotReady:
         known = self._known.get(address)
         if known is not None:
-            return NotLoaded(public=known.public, deadline_s=known.deadline_s)
+            return NotLoaded(audience=known.audience, deadline_s=known.deadline_s)
         return UnknownModel() if self._complete else NotReady()
 
     def known(self, address: str) -> Addressed | None:

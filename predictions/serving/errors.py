@@ -11,6 +11,8 @@ ServingError
 └── NotFinite         the model's answer to these rows is no number that JSON has
 """
 
+from modelregistry.audience import Audience
+
 
 class ServingError(Exception):
     """Base of all; the message is a full sentence for the client."""
@@ -31,13 +33,13 @@ class NotReady(ServingError):
 
 
 class NotLoaded(NotReady):
-    """`public` says whether callers without a key may have it loaded; `deadline_s` for how long a
-    caller waits who names no time.
+    """`audience` may have it loaded; `deadline_s` says for how long a caller waits who names no
+    time.
     """
 
-    def __init__(self, *, public: bool, deadline_s: float) -> None:
+    def __init__(self, *, audience: Audience, deadline_s: float) -> None:
         super().__init__()
-        self.public = public
+        self.audience = audience
         self.deadline_s = deadline_s
 
 

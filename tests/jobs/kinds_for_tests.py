@@ -110,7 +110,7 @@ KINDS = (
         title="Add",
         params=Numbers,
         handler=add,
-        subject=lambda params: Subject(f"{len(params.numbers)} numbers", "admin:index", ""),
+        subject=lambda params, _owner: Subject(f"{len(params.numbers)} numbers", "admin:index", ""),
         direct=lambda numbers: {"numbers": numbers},
         direct_result=lambda result: {"sum": result["sum"], "status": "completed"},
     ),

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from modelregistry.audience import PUBLIC, SIGNED_IN, Audience, Caller
 from predictions.errors import Unauthenticated
-from predictions.lane.collaborators import Client, Collaborators, Reply
+from predictions.lane.collaborators import Authenticated, Client, Collaborators, Reply
 from predictions.lane.lane import Lane
 from predictions.lane.room import Room
 from predictions.serving.cache import Cache
@@ -16,6 +17,7 @@ from predictions.serving.errors import ServingError
 from tests.serving.models import CHEAP, Doubling
 
 EXECUTOR = ThreadPoolExecutor(2)
+CALLER = Caller(known=True, groups=frozenset({1}))
 
 
 class Notebook:
@@ -35,10 +37,17 @@ class Notebook:
 
 
 def loaded(
-    runtime: Doubling, *, version: int = 1, public: bool = True, cost=CHEAP, **served: Any
+    runtime: Doubling,
+    *,
+    version: int = 1,
+    public: bool = True,
+    audience: Audience | None = None,
+    cost=CHEAP,
+    **served: Any,
 ) -> Loaded:
     identity = Identity(
-        model="m", version=version, version_id=version, task="regression", public=public,
+        model="m", version=version, version_id=version, task="regression",
+        audience=audience or (PUBLIC if public else SIGNED_IN),
         framework="onnx", artifact_sha256="", source_sha256=None,
     )  # fmt: skip
     return Loaded(identity, runtime, example=(0, 0), cost=cost, executor=EXECUTOR, **served)
@@ -62,7 +71,8 @@ class House:
             self.engine.settle(servable=names, known=known or {}, lent={})
         self.meter = Notebook()
         self.waiting_versions: list[tuple[str, Callable[[Loaded | ServingError], None]]] = []
-        self.waiting_keys: list[Callable[[Exception | None], None]] = []
+        self.asked_from: list[str | None] = []  # with a key
+        self.waiting_keys: list[Authenticated] = []
         self.lane = Lane(
             Collaborators(
                 engine=self.engine,
@@ -78,13 +88,12 @@ class House:
             )
         )
 
-    def _authenticate(
-        self, header: bytes, _client: Client, then: Callable[[Exception | None], None]
-    ) -> None:
+    def _authenticate(self, header: bytes, client: Client, then: Authenticated) -> None:
+        self.asked_from.append(client[0] if client else None)
         if header == b"Bearer slow":
             self.waiting_keys.append(then)
         else:
-            then(None if header == b"Bearer good" else Unauthenticated("no"))
+            then(CALLER if header == b"Bearer good" else Unauthenticated("no"))
 
     async def ask(
         self, body: object, *, path: str = "/predict-async", method: str = "POST", **headers: str

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from modelregistry.audience import PUBLIC, SIGNED_IN
 from predictions.serving.engine import Addressed, Loaded
 from predictions.serving.errors import NotReady
 from tests.lane.house import House, loaded
@@ -16,7 +17,7 @@ ROWS = {"rows": [[1, 2]]}
 
 def house(*, public: bool = True) -> House:
     """Version 1 is champion; 2 is known by its number and as challenger."""
-    second = Addressed(2, public)
+    second = Addressed(2, PUBLIC if public else SIGNED_IN)
     known = {"m/versions/2": second, "m@challenger": second}
     return House(loaded(Doubling(), public=public), known=known)
 
@@ -66,7 +67,7 @@ def test_nothing_is_lent_to_an_address_that_means_something_else_by_now() -> Non
     lane = house()
     meant = lane.engine.known("m/versions/2")
     assert meant is not None
-    followed(lane, {"m/versions/2": Addressed(2, public=False)})
+    followed(lane, {"m/versions/2": Addressed(2, SIGNED_IN)})
     lane.engine.lend("m/versions/2", meant, loaded(Doubling(), version=2))
     with pytest.raises(NotReady):
         lane.engine.live("m/versions/2")
@@ -118,7 +119,7 @@ async def test_a_deadline_holds_while_a_version_is_loaded() -> None:
 
 async def test_a_models_own_deadline_holds_while_a_version_is_loaded() -> None:
     lane = house()
-    followed(lane, {"m/versions/2": Addressed(2, public=True, deadline_s=0.05)})
+    followed(lane, {"m/versions/2": Addressed(2, PUBLIC, deadline_s=0.05)})
     assert (await (await asked(lane)))[1]["error"] == "DeadlineExceeded"
     longer = await asked(lane, request_timeout="60")
     lane.waiting_versions.pop()[1](loaded(Doubling(), version=2, deadline_s=0.05))

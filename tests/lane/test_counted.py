@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from modelregistry.audience import PUBLIC
 from predictions.lane.collaborators import Reply
 from predictions.serving.batcher import Policy
 from predictions.serving.counts import Counts, Distribution
@@ -131,7 +132,7 @@ async def test_no_swap_loses_what_the_version_before_it_still_does() -> None:
 @pytest.mark.parametrize("address", ["m/versions/2", "m@next"])
 async def test_a_version_that_is_being_loaded_counts_for_its_model(address: str) -> None:
     house, counts = house_of(Doubling())
-    known = {address: Addressed(2, public=True)}
+    known = {address: Addressed(2, PUBLIC)}
     house.engine.settle(servable=frozenset({"m"}), known=known, lent={})
     path = f"/api/v1/models/{address}/predict"
     _, answer = await house.ask({"rows": [[1, 2]]}, path=path, request_timeout="0.001")

@@ -8,7 +8,7 @@ import pytest
 
 from predictions.lane.collaborators import Reply
 from predictions.lane.exchange import LARGE_BODY, Exchange
-from tests.lane.house import House, loaded
+from tests.lane.house import CALLER, House, loaded
 from tests.serving.models import Doubling, Gated, Poisonable, dear
 
 
@@ -50,7 +50,7 @@ async def test_a_key_that_has_to_be_looked_up_is_waited_for() -> None:
     while not house.waiting_keys:
         await asyncio.sleep(0)
     assert not asking.done()
-    house.waiting_keys.pop()(None)
+    house.waiting_keys.pop()(CALLER)
     assert (await asking)[1]["prediction"] == 6.0
 
 

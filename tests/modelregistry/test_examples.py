@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelregistry.audience import PUBLIC
 from modelregistry.examples.registering import are_complete, register_examples
 from modelregistry.examples.training import churn_table, train_churn, train_diabetes, train_iris
 from modelregistry.formats.estimators import by_position
@@ -27,8 +28,8 @@ def test_the_examples_are_public_proven_and_live_and_a_second_time_changes_nothi
     assert not are_complete()
     register_examples()
     assert are_complete()
-    assert {live.model: live.visibility for live in Alias.objects.champions()} == {
-        "churn": "public", "diabetes": "public", "iris": "public",
+    assert {live.model: live.audience for live in Alias.objects.champions()} == {
+        "churn": PUBLIC, "diabetes": PUBLIC, "iris": PUBLIC,
     }  # fmt: skip
     for version in ModelVersion.objects.all():
         assert (version.state, version.runtime, version.parity["status"]) == (

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from modelregistry import services
+from modelregistry.audience import SIGNED_IN
 from modelregistry.errors import ImmutableRow, NotPromotable
 from modelregistry.models import Alias, AliasChange, ModelVersion, RegisteredModel
 from tests.modelregistry.trained import centroid_version, tree_version
@@ -35,7 +36,7 @@ def test_promoting_the_champion_again_adds_no_history() -> None:
     assert AliasChange.objects.count() == 1
 
 
-def test_champions_are_read_in_one_query_and_their_revision_in_one() -> None:
+def test_champions_are_read_in_two_queries_and_their_revision_in_one() -> None:
     for name in ("oaks", "pines", "roses"):
         services.promote(version=tree_version(name))
     with CaptureQueriesContext(
@@ -43,7 +44,7 @@ def test_champions_are_read_in_one_query_and_their_revision_in_one() -> None:
     ) as queries:
         champions = Alias.objects.champions()
     assert [live.model for live in champions] == ["oaks", "pines", "roses"]
-    assert len(queries) == 1
+    assert len(queries) == 2
     with CaptureQueriesContext(connection) as queries:
         Alias.objects.revision()
     assert len(queries) == 1
@@ -58,7 +59,7 @@ def test_a_live_version_carries_what_serving_needs() -> None:
     assert live.source_sha256 == version.source_sha256
     assert live.classes == (0, 1, 2)
     assert live.signature.inputs[0].shape == (-1, 4)
-    assert (live.task, live.visibility) == ("classification", "signed-in")
+    assert (live.task, live.audience) == ("classification", SIGNED_IN)
 
 
 def test_a_version_that_serves_itself_may_be_promoted() -> None:

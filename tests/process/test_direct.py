@@ -9,6 +9,7 @@ from weakref import ref
 
 import pytest
 from uvicorn.config import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.server import ServerState
 
 from mlapi.asgi import Http
@@ -29,12 +30,14 @@ def post(body: bytes = BODY, *lines: str, path: str = "/predict-async") -> bytes
 class Server:
     """Connections to a lane over one model; `others` are the paths that went to the application."""
 
-    def __init__(self, house: House, *, started: bool = True) -> None:
+    def __init__(self, house: House, *, started: bool = True, proxies: str | None = None) -> None:
         self.others: list[str] = []
         self.state = ServerState()
         self._config = Config(self._application, lifespan="off", access_log=False)
         self._config.load()
         self._config.loaded_app = self._application
+        if proxies is not None:
+            self._config.loaded_app = ProxyHeadersMiddleware(self._application, proxies)
         process = SimpleNamespace(started=started)
         self._kind = type("Of", (Http,), {"lane": house.lane, "process": process})
 
@@ -44,8 +47,8 @@ class Server:
             pass
         await send_reply((200, [(b"content-length", b"4")], b"true"), send)
 
-    def connect(self) -> tuple[Http, Written]:
-        transport = Written()
+    def connect(self, peer: tuple[str, int] = ("127.0.0.1", 1)) -> tuple[Http, Written]:
+        transport = Written(peer)
         connection = self._kind(self._config, self.state, {}, asyncio.get_running_loop())
         transport.set_protocol(connection)
         connection.connection_made(transport)
@@ -182,6 +185,20 @@ async def test_who_leaves_inside_its_body_costs_nothing(house: House) -> None:
     assert len(server.state.tasks) == 1
     connection.connection_lost(None)
     assert (server.state.tasks, server.others) == (set(), [])
+
+
+async def test_failures_are_told_of_whom_a_trusted_proxy_names(house: House) -> None:
+    asking = [
+        (("127.0.0.1", 1), "203.0.113.9, 127.0.0.1", "203.0.113.9"),
+        (("127.0.0.1", 1), "", "127.0.0.1"),
+        (("198.51.100.7", 1), "203.0.113.9", "198.51.100.7"),
+    ]
+    for peer, said, meant in asking:
+        server = Server(house, proxies="127.0.0.1")
+        connection, transport = server.connect(peer)
+        connection.data_received(post(BODY, f"X-Forwarded-For: {said}", "Authorization: Bearer x"))
+        await until(lambda at=transport: at.pieces)
+        assert house.asked_from[-1] == meant
 
 
 async def test_who_does_not_read_is_waited_for(house: House) -> None:

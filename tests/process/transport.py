@@ -7,8 +7,8 @@ from typing import Any
 class Written(asyncio.Transport):
     """What a connection has written."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, peer: tuple[str, int] = ("127.0.0.1", 1)) -> None:
+        super().__init__({"peername": peer})
         self.pieces: list[bytes] = []
         self.closed = False
 

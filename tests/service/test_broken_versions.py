@@ -143,7 +143,10 @@ def test_a_visibility_that_changes_meanwhile_is_that_of_what_stands_in(
         services.change_model(name="plants", changes={"visibility": visibility})
         runtime.read()
         loaded = runtime.engine.live("plants")
-        assert (loaded.identity.version, loaded.identity.public) == (2, visibility == "public")
+        assert (loaded.identity.version, loaded.identity.audience.public) == (
+            2,
+            visibility == "public",
+        )
 
 
 def test_a_promotion_ends_it(three: list[ModelVersion]) -> None:
@@ -190,7 +193,7 @@ def test_of_a_broken_version_only_those_hear_who_may_ask_its_model(
             runtime.read()
             with pytest.raises(NotLoaded) as absent:  # whoever may not have it loaded hears 404
                 runtime.engine.live(address)
-            assert absent.value.public is public
+            assert absent.value.audience.public is public
             with pytest.raises(VersionBroken):
                 runtime.on_demand(address)
 
@@ -205,7 +208,7 @@ def test_where_nothing_stands_in_strangers_do_not_hear_of_a_closed_model(
     runtime.read()
     with pytest.raises(NotLoaded) as absent:
         runtime.engine.live(address)
-    assert not absent.value.public
+    assert not absent.value.audience.public
     with pytest.raises(NotReady):
         runtime.on_demand(address)
 

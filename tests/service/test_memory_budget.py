@@ -175,7 +175,7 @@ def test_settings_of_what_is_out_of_memory_are_followed_without_loading_it(
     runtime.read()
     with pytest.raises(NotLoaded) as absent:
         runtime.engine.live("f")
-    assert (absent.value.public, absent.value.deadline_s) == (True, 0.25)
+    assert (absent.value.audience.public, absent.value.deadline_s) == (True, 0.25)
     assert runtime.on_demand("f").deadline_s == 0.25
 
 

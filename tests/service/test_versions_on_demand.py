@@ -97,18 +97,18 @@ def test_after_a_change_that_is_not_its_own_a_version_is_not_loaded_again(
 
 
 def test_a_model_that_was_closed_is_closed_at_all_its_addresses(runtime: ModelRuntime) -> None:
-    assert runtime.on_demand(SECOND).identity.public is False  # as models are made
+    assert runtime.on_demand(SECOND).identity.audience.public is False  # as models are made
     RegisteredModel.objects.update(visibility=RegisteredModel.Visibility.PUBLIC)
     Revision.objects.bump()
     runtime.read()
     with pytest.raises(NotLoaded) as absent:
         runtime.engine.live(SECOND)
-    assert absent.value.public
-    assert runtime.on_demand(SECOND).identity.public
+    assert absent.value.audience.public
+    assert runtime.on_demand(SECOND).identity.audience.public
     RegisteredModel.objects.update(visibility=RegisteredModel.Visibility.SIGNED_IN)
     Revision.objects.bump()
     runtime.read()
-    assert not runtime.on_demand(SECOND).identity.public
+    assert not runtime.on_demand(SECOND).identity.audience.public
 
 
 @pytest.mark.parametrize("state", [ModelVersion.State.BROKEN, ModelVersion.State.REJECTED])

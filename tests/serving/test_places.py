@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from modelregistry.audience import PUBLIC
 from predictions.serving.batcher import Batcher, Policy
 from predictions.serving.calls import Call
 from predictions.serving.engine import Engine, Identity, Loaded
@@ -22,7 +23,7 @@ def loaded(runtime: Doubling, version: int = 1) -> Loaded:
         version=version,
         version_id=version,
         task="regression",
-        public=True,
+        audience=PUBLIC,
         framework="onnx",
         artifact_sha256="",
         source_sha256=None,

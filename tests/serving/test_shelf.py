@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from modelregistry.audience import PUBLIC
 from predictions.serving.engine import Identity, Loaded
 from predictions.serving.shelf import Shelf
 from tests.serving.models import CHEAP, Doubling
@@ -31,7 +32,7 @@ def shelf(clock: Clock) -> Shelf[str]:
 
 def version(number: int) -> Loaded:
     identity = Identity(
-        model="m", version=number, version_id=number, task="regression", public=True,
+        model="m", version=number, version_id=number, task="regression", audience=PUBLIC,
         framework="onnx", artifact_sha256="", source_sha256=None,
     )  # fmt: skip
     return Loaded(identity, Doubling(), example=(0, 0), cost=CHEAP, executor=EXECUTOR)

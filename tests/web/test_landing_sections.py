@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from mlapi import landing
+from modelregistry.audience import PUBLIC, SIGNED_IN
 from modelregistry.models import LiveVersion, RegisteredModel
 from predictions.runtime import models
 from predictions.serving.engine import Engine, Identity, Loaded
@@ -32,7 +33,7 @@ def serve(engine: Engine, name: str, *, public: bool = True) -> None:
         version=3,
         version_id=1,
         task="regression",
-        public=public,
+        audience=PUBLIC if public else SIGNED_IN,
         framework="onnx",
         artifact_sha256="",
         source_sha256=None,
@@ -42,7 +43,7 @@ def serve(engine: Engine, name: str, *, public: bool = True) -> None:
     models._live[name] = LiveVersion(
         model=name,
         task="regression",
-        visibility="public" if public else "signed-in",
+        audience=PUBLIC if public else SIGNED_IN,
         version=3,
         version_id=1,
         runtime="onnx",

@@ -77,7 +77,7 @@ def test_a_body_that_does_not_fit_makes_nothing(
             '{"name": "plants", "secret": 1}',
             (
                 "This body does not fit: there is a name too many; known are name, description, "
-                "visibility."
+                "visibility, groups."
             ),
         ),
         (
@@ -143,7 +143,8 @@ def test_how_callers_are_served_is_changed_by_the_setting(chief: Client) -> None
     [
         {"name": "others"},
         {"task": "classification"},
-        {"visibility": "groups"},
+        {"visibility": "secret"},
+        {"groups": ["botany"]},
         {"visibility": None},
         {"tolerance": -1},
         {"tolerance": 1.5},
