@@ -26,6 +26,7 @@ except EnvironmentFault as fault:  # no manage.py around a server: one line here
 from django.conf import settings  # noqa: E402
 
 from jobs.waiting import Waiting  # noqa: E402
+from mlapi.cross_origin import CrossOrigin  # noqa: E402
 from mlapi.direct import DirectHttp  # noqa: E402
 from mlapi.guard import Guard, refused  # noqa: E402
 from mlapi.limits import drain  # noqa: E402
@@ -38,7 +39,10 @@ from predictions.lane.asgi import LaneDoor  # noqa: E402
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 waiting = Waiting(django_application, is_ending=lambda: drain.under_way)
-http = LaneDoor(lane, Guard(waiting, settings.MLAPI.limits))
+guarded = Guard(waiting, settings.MLAPI.limits)
+door = LaneDoor(lane, guarded)
+origins = settings.MLAPI.cors_origins
+http = CrossOrigin(door, guarded, origins) if origins else door
 application = Process(http, sockets, start=start, stop=stop, drain_s=settings.MLAPI.drain_s)
 
 
@@ -49,5 +53,6 @@ class Http(DirectHttp):
 
     lane = lane
     process = application
+    pages_ask = bool(origins)
     limits = settings.MLAPI.limits
     refusal = staticmethod(refused)

@@ -34,6 +34,7 @@ class DirectHttp(LimitedHttp):
 
     lane: ClassVar[Lane]
     process: ClassVar[Process]
+    pages_ask: ClassVar[bool] = False  # those of other origins: a layer marks the answers to them
 
     __slots__ = ("_asked", "_feeding")
 
@@ -72,7 +73,9 @@ class DirectHttp(LimitedHttp):
         if in_its_place or cycle.waiting_for_100_continue or not self.process.started:
             return None
         scope = cycle.scope
-        return self.lane.target(scope["path"]) if scope["method"] == "POST" else None
+        if scope["method"] != "POST" or (self.pages_ask and _is_of_a_page(scope)):
+            return None
+        return self.lane.target(scope["path"])
 
     def _go_on(self) -> None:
         asked = self._asked
@@ -167,3 +170,7 @@ def _declared(cycle: RequestResponseCycle) -> int:
     """How long its body will be, as its head says; 0 where that says nothing."""
     length = next((v for name, v in cycle.scope["headers"] if name == b"content-length"), b"0")
     return int(length)  # the parser has seen to it that it is a number
+
+
+def _is_of_a_page(scope: HTTPScope) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])

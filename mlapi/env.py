@@ -15,10 +15,10 @@ from urllib.parse import quote, urlsplit
 
 from mlapi.cpus import usable_cpus
 from mlapi.limits import LIMIT_VARIABLES, Limits, limits_of
-from mlapi.variables import EnvironmentFault, Variable, whole
+from mlapi.origins import ORIGIN_VARIABLES, cors_origins_of, trusted_proxies_of
+from mlapi.variables import EnvironmentFault, Variable, flag, listed, whole
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-TRUE, FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off", ""})
 IN_MEMORY = Path("/dev/shm")  # noqa: S108
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes; Valkey exits above it
 
@@ -39,7 +39,8 @@ VARIABLES = (
     *LIMIT_VARIABLES,
     Variable("MLAPI_DRAIN_S", "", "seconds SIGTERM keeps the socket open; unset: 0 or 5"),
     Variable("MLAPI_INTERNAL_URL", "", "where workers reach the web; unset: host and port above"),
-    Variable("MLAPI_BEHIND_TLS", "0", "1: secure cookies, trusted X-Forwarded-Proto"),
+    Variable("MLAPI_BEHIND_TLS", "0", "1: secure cookies, HTTPS alone, HSTS"),
+    *ORIGIN_VARIABLES,
     Variable("MLAPI_ALLOW_PICKLE", "0", "1 opens pickles, in a confined process; needs Linux 5.13"),
     Variable("MLAPI_METRICS_TOKEN", "", "lets scrapers that are not on loopback read /metrics"),
     Variable("MLAPI_METRICS_ADDRESS", "", "host:port of a worker's or dispatch's own /metrics"),
@@ -73,6 +74,8 @@ class Environment:
     drain_s: float
     internal_url: str
     behind_tls: bool
+    trusted_proxies: tuple[str, ...]
+    cors_origins: tuple[str, ...]
     allow_pickle: bool
     metrics_token: str
     metrics_address: tuple[str, int] | None
@@ -214,15 +217,17 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
         limits=limits_of(text),
         drain_s=_drain(text, embedded=embedded),
         internal_url=text["MLAPI_INTERNAL_URL"] or http_url(host, port),
-        behind_tls=_flag(text, "MLAPI_BEHIND_TLS"),
-        allow_pickle=_flag(text, "MLAPI_ALLOW_PICKLE"),
+        behind_tls=flag(text, "MLAPI_BEHIND_TLS"),
+        trusted_proxies=trusted_proxies_of(text),
+        cors_origins=cors_origins_of(text),
+        allow_pickle=flag(text, "MLAPI_ALLOW_PICKLE"),
         metrics_token=text["MLAPI_METRICS_TOKEN"],
         metrics_address=_address(text, "MLAPI_METRICS_ADDRESS"),
         flower_password=text["MLAPI_FLOWER_PASSWORD"],
         secret_key=text["DJANGO_SECRET_KEY"],
-        debug=_flag(text, "DJANGO_DEBUG"),
+        debug=flag(text, "DJANGO_DEBUG"),
         allowed_hosts=_hosts(text, embedded=embedded),
-        csrf_trusted_origins=_list(text["DJANGO_CSRF_TRUSTED_ORIGINS"]),
+        csrf_trusted_origins=listed(text["DJANGO_CSRF_TRUSTED_ORIGINS"]),
         superuser_username=text["DJANGO_SUPERUSER_USERNAME"],
         superuser_password=text["DJANGO_SUPERUSER_PASSWORD"],
         superuser_email=text["DJANGO_SUPERUSER_EMAIL"],
@@ -230,7 +235,7 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
 
 
 def _hosts(text: Mapping[str, str], *, embedded: bool) -> tuple[str, ...]:
-    hosts = _list(text["DJANGO_ALLOWED_HOSTS"])
+    hosts = listed(text["DJANGO_ALLOWED_HOSTS"])
     if not hosts and not embedded:
         raise EnvironmentFault(
             "DJANGO_ALLOWED_HOSTS is not set; with DATABASE_URL or REDIS_URL it must name the "
@@ -272,17 +277,6 @@ def _drain(text: Mapping[str, str], *, embedded: bool) -> float:
     if not 0 <= seconds <= 600:
         raise EnvironmentFault("MLAPI_DRAIN_S must be a number of seconds from 0 to 600.")
     return seconds
-
-
-def _flag(text: Mapping[str, str], name: str) -> bool:
-    word = text[name].lower()
-    if word not in TRUE | FALSE:
-        raise EnvironmentFault(f"{name} must be 1 or 0.")
-    return word in TRUE
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _check_url(text: Mapping[str, str], name: str, schemes: set[str]) -> None:

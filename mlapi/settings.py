@@ -12,6 +12,13 @@ from jobs.kinds import HARD_LIMIT_AFTER_S, TIME_LIMIT_S
 from mlapi.colours import INDIGO
 from mlapi.cpus import usable_cpus
 from mlapi.env import BASE_DIR, read_environment
+from mlapi.logs import LOGGING  # noqa: F401 - a setting, too
+from mlapi.security import (  # noqa: F401 - settings, too
+    CORS_ALLOW_HEADERS,
+    CORS_EXPOSE_HEADERS,
+    CORS_PREFLIGHT_MAX_AGE,
+    CORS_URLS_REGEX,
+)
 
 ENV = read_environment(os.environ)
 
@@ -20,6 +27,7 @@ SECRET_KEY = ENV.required_secret_key()
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
+CORS_ALLOWED_ORIGINS = list(ENV.cors_origins)
 ROOT_URLCONF = "mlapi.urls"
 ASGI_APPLICATION = "mlapi.asgi.application"
 APPEND_SLASH = False  # both spellings are routed: a POST is never redirected
@@ -37,6 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "channels",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -52,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "mlapi.observability.RequestMiddleware",
+    *(["corsheaders.middleware.CorsMiddleware"] if ENV.cors_origins else []),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -216,7 +226,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.behind_tls
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 if ENV.behind_tls:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # By the scheme that the server states: it hears X-Forwarded-Proto from trusted proxies alone.
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]  # probes speak plain HTTP
     SECURE_HSTS_SECONDS = 31_536_000
@@ -263,33 +273,4 @@ UNFOLD = {
     "LOGIN": {"form": "mlapi.login.LoginForm"},
     "DASHBOARD_CALLBACK": "mlapi.dashboard.front_page",
     "SIDEBAR": {"show_search": True, "navigation": "mlapi.dashboard.sidebar"},
-}
-
-# --- Logging: one line an event, on standard error
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
-    },
-    "filters": {
-        # A refusal is counted, and one line of ours in the admin; failures come with an exception.
-        "failures": {
-            "()": "django.utils.log.CallbackFilter",
-            "callback": lambda r: r.exc_info is not None and getattr(r, "status_code", 500) >= 500,
-        }
-    },
-    "handlers": {
-        "nowhere": {"class": "logging.NullHandler"},  # a refused host is text of the client's
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
-    },
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {
-        "django.request": {"filters": ["failures"]},
-        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
-        "mlapi": {"level": "INFO"},
-        "predictions": {"level": "INFO"},
-        "modelregistry": {"level": "INFO"},
-        "jobs": {"level": "INFO"},
-    },
 }

@@ -98,6 +98,7 @@ def web(environment: Environment, env: Mapping[str, str], listening: socket.sock
         "ws": "mlapi.handshakes:AnsweredHandshakes",
         "ws-max-size": "65536",  # our sockets only tell
         "log-level": "warning",
+        "forwarded-allow-ips": ",".join(environment.trusted_proxies),
         "timeout-graceful-shutdown": str(WEB_GRACE_S),
     }
     words = (word for k, v in options.items() for word in (f"--{k}", v))

@@ -38,8 +38,17 @@ NOT_FORWARDED = {
     "DJANGO_SUPERUSER_PASSWORD": "the first admin is made by createsuperuser",
     "DJANGO_SUPERUSER_EMAIL": "the first admin is made by createsuperuser",
 }
-OTHER_DEFAULTS = {"MLAPI_WORKERS": "2", "MLAPI_BEHIND_TLS": "1"}
-NOT_OURS = {"WEB_CONCURRENCY", "PROMETHEUS_MULTIPROC_DIR", "REMAP_SIGTERM"}
+OTHER_DEFAULTS = {
+    "MLAPI_WORKERS": "2",
+    "MLAPI_BEHIND_TLS": "1",
+    "MLAPI_TRUSTED_PROXIES": "127.0.0.1,172.16.0.0/12,192.168.0.0/16",
+}
+NOT_OURS = {
+    "WEB_CONCURRENCY",
+    "FORWARDED_ALLOW_IPS",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "REMAP_SIGTERM",
+}
 SCHEMA = BASE_DIR / "tests/delivery/compose-spec.json"  # of compose-spec/compose-spec, as it stands
 
 

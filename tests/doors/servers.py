@@ -37,7 +37,7 @@ def command(door: str, port: int) -> list[str]:
 def opened(door: str, data_dir: Path, **extra: str) -> Iterator[Ask]:
     """A way to put requests to `door`, serving what is installed in `data_dir`."""
     if door == "test client":
-        with _test_client(data_dir) as ask:
+        with _test_client(data_dir, **extra) as ask:
             yield ask
     else:
         with served(door, data_dir, **extra) as base_url, httpx.Client(timeout=30) as client:
@@ -97,11 +97,11 @@ def _over_http(
 
 
 @contextmanager
-def _test_client(data_dir: Path) -> Iterator[Ask]:
+def _test_client(data_dir: Path, **extra: str) -> Iterator[Ask]:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.doors.client_process"],
         cwd=BASE_DIR,
-        env=clean_environ(data_dir),
+        env=clean_environ(data_dir, **extra),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
