@@ -219,6 +219,7 @@ def lane_reply(error: Exception, request_id: str) -> Reply:
     headers = [(k.lower().encode(), v.encode()) for k, v in headers_of(problem, error).items()]
     headers.append((b"content-length", b"%d" % len(body)))
     headers.append((b"x-request-id", request_id.encode()))
+    headers.append((b"x-content-type-options", b"nosniff"))
     return problem.status, headers, body
 
 

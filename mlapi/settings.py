@@ -14,10 +14,17 @@ from mlapi.cpus import usable_cpus
 from mlapi.env import BASE_DIR, read_environment
 from mlapi.logs import LOGGING  # noqa: F401 - a setting, too
 from mlapi.security import (  # noqa: F401 - settings, too
+    CONTENT_SECURITY_POLICY,
     CORS_ALLOW_HEADERS,
     CORS_EXPOSE_HEADERS,
     CORS_PREFLIGHT_MAX_AGE,
     CORS_URLS_REGEX,
+    PAGES_NEED,
+    PERMISSIONS_POLICY,
+    SECURE_CONTENT_TYPE_NOSNIFF,
+    SECURE_CROSS_ORIGIN_OPENER_POLICY,
+    SECURE_REFERRER_POLICY,
+    X_FRAME_OPTIONS,
 )
 
 ENV = read_environment(os.environ)
@@ -46,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "channels",
     "corsheaders",
+    "csp",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -63,6 +71,7 @@ MIDDLEWARE = [
     "mlapi.observability.RequestMiddleware",
     *(["corsheaders.middleware.CorsMiddleware"] if ENV.cors_origins else []),
     "django.middleware.security.SecurityMiddleware",
+    "mlapi.page_policy.PagePolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -223,8 +232,6 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.behind_tls
-SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "DENY"
 if ENV.behind_tls:
     # By the scheme that the server states: it hears X-Forwarded-Proto from trusted proxies alone.
     SECURE_SSL_REDIRECT = True

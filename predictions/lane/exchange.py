@@ -33,6 +33,7 @@ from predictions.serving.errors import (
 )
 
 _JSON = b"application/json"
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 LARGE_BODY = 100_000  # bytes; above, a body is read in a thread, one at a time
 
 
@@ -219,6 +220,7 @@ class Exchange:
             (b"content-type", _JSON),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            _NOSNIFF,
         ]
         self._close(200, headers, body)
 
