@@ -12,6 +12,7 @@ JOB = f"{JOBS}{{job_id}}/"
 ASKING = (400, 401, 404, 405, 409, 413, 415, 422, 500, 503)
 LANE = (*ASKING, 504)  # these take Request-Timeout
 READING = (401, 403, 404)
+DESCRIBING = (401, 404, 503)
 ACTING = (401, 403, 404, 409)
 SUBMITTING = (400, 401, 403, 404, 413, 415, 422)
 HANDING_IN = (400, 401, 403, 404, 409, 413, 415, 422)
@@ -124,6 +125,8 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
             shapes.PredictRequest,
             shapes.PredictAnswer,
         ),
+        _reading(f"{MODEL}schema/", "readSchema", "What a model takes and answers", DESCRIBING),
+        _reading(f"{VERSION}schema/", "readVersionSchema", "What that version does", DESCRIBING),
     ),
     "Predictions by the queue": (
         _asking(

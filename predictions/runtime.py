@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from modelregistry import services
+from modelregistry.access import may_ask
 from modelregistry.formats.opening import open_runtime
 from modelregistry.formats.runtime import Runtime
 from modelregistry.models import CHAMPION, Alias, LiveVersion, ModelVersion
@@ -236,6 +238,19 @@ class ModelRuntime:
             self._live[address] = before
             raise NotReady from error
         return self.engine.live(address)
+
+    def described(self, address: str, caller: User | None) -> LiveVersion:
+        """The version that an address means, in memory or not, for callers who may ask it; None is
+        one without a key. Raises UnknownModel, VersionBroken or NotReady.
+        """
+        if not self.follower.has_read:
+            raise NotReady
+        meant = self.engine.known(address)
+        if meant is None or not may_ask(caller or AnonymousUser(), meant.audience):
+            raise UnknownModel
+        if meant.broken:
+            raise VersionBroken
+        return self._live.get(address) or _row(meant.version_id)
 
     def source(self, model: str) -> tuple[Loaded, Runtime]:
         """The live version and its scikit-learn source, loaded once for a version.

@@ -1,4 +1,4 @@
-"""Shapes of the tutorial's bodies and answers, for the API's documentation."""
+"""Shapes of bodies and answers, for the API's documentation."""
 
 from rest_framework import serializers
 
@@ -42,3 +42,11 @@ class BatchSubmittedSerializer(serializers.Serializer[object]):
     task_id = serializers.UUIDField()
     status = serializers.CharField()
     batch_size = serializers.IntegerField()
+
+
+class PredictionSchemaSerializer(serializers.Serializer[object]):
+    model = serializers.CharField()
+    version = serializers.IntegerField(help_text="the one that is described")
+    request = serializers.DictField(help_text="JSON Schema of bodies it takes")
+    answer = serializers.DictField(help_text="JSON Schema of its answers")
+    example = serializers.DictField(help_text="a body it takes: its stored input example")

@@ -1,4 +1,6 @@
-"""Predictions outside the lane: run in the calling thread, for comparison, or left to the queue."""
+"""Predictions outside the lane: run in the calling thread, for comparison, or left to the queue;
+and what a version takes and answers.
+"""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -12,6 +14,7 @@ from jobs.models import Job
 from jobs.services import submit
 from modelregistry.access import may_ask
 from modelregistry.formats.runtime import Runtime
+from predictions.protocols.described import answer_schema, example_request, request_schema
 from predictions.protocols.rows import RequestRows, predictions_of
 from predictions.protocols.tutorial import (
     TutorialCodec,
@@ -49,6 +52,22 @@ def predict_with_scikit_learn(body: bytes, caller: User | None) -> bytes:
     rows = _codecs.of(loaded).matrix(body)
     predictions = _predict(loaded, source, rows)
     return framework_answer(predictions, perf_counter() - started, "scikit-learn")
+
+
+def schema_of(address: str, caller: User | None) -> dict[str, Any]:
+    """What the version at an address takes and answers, and its example, for those who may ask it.
+
+    Raises ServingError.
+    """
+    models.start()
+    live = models.described(address, caller)
+    return {
+        "model": live.model,
+        "version": live.version,
+        "request": request_schema(live.signature, live.example),
+        "answer": answer_schema(live.signature, live.classes),
+        "example": example_request(live.signature, live.example),
+    }
 
 
 def queue_prediction(body: bytes, owner: User | None) -> Job:

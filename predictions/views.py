@@ -1,5 +1,5 @@
-"""The prediction routes that Django answers: two for comparison, two for the queue, and the lane's
-door for WSGI.
+"""The prediction routes that Django answers: two for comparison, two for the queue, two that say
+what a model takes, and the lane's door for WSGI.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from predictions.serializers import (
     FeatureRowSerializer,
     FeatureRowsSerializer,
     FrameworkAnswerSerializer,
+    PredictionSchemaSerializer,
     SingleAnswerSerializer,
     SubmittedSerializer,
 )
@@ -40,6 +41,7 @@ from predictions.services import (
     predict_with_scikit_learn,
     queue_batch,
     queue_prediction,
+    schema_of,
 )
 
 _ANSWER_TIMEOUT_S = 60.0
@@ -120,6 +122,20 @@ def _owner(request: Request) -> User | None:
 
 def _json(body: bytes) -> HttpResponse:
     return HttpResponse(body, content_type="application/json")
+
+
+class PredictionSchema(APIView):
+    """For whoever may ask for predictions, and staff who are signed in."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=PredictionSchemaSerializer)
+    def get(self, request: Request, name: str, number: str | None = None) -> Response:
+        """JSON Schema 2020-12 of what a model takes and answers, by what answers for it now."""
+        address = name if number is None else f"{name}/versions/{int(number)}"
+        user = _owner(request)
+        may_ask = user is not None and (request.auth is not None or user.is_staff)
+        return Response(schema_of(address, user if may_ask else None))
 
 
 class LaneView:

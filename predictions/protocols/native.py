@@ -30,7 +30,10 @@ class NativeRequest:
 
 
 class NativeCodec:
-    """Reads native requests for one signature. Raises Malformed or WrongInput."""
+    """Reads native requests for one signature, as the type `message`.
+
+    Raises Malformed or WrongInput.
+    """
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
@@ -48,20 +51,19 @@ class NativeCodec:
         columns_type = _struct("Columns", signature.columns, [array_of(e) for e in elements])
         matrix = signature.is_matrix and not signature.missing
         positional = vector(signature.inputs[0]) if matrix else tuple_of(elements)
-        self._decoder = msgspec.json.Decoder(
-            msgspec.defstruct(
-                "Request",
-                [
-                    (
-                        "rows",
-                        some(positional | self._row_type) | UnsetType,
-                        UNSET,
-                    ),
-                    ("columns", columns_type | UnsetType, UNSET),
-                    ("outputs", some(str) | UnsetType, UNSET),
-                ],
-            )
+        self.message = msgspec.defstruct(
+            "Request",
+            [
+                (
+                    "rows",
+                    some(positional | self._row_type) | UnsetType,
+                    UNSET,
+                ),
+                ("columns", columns_type | UnsetType, UNSET),
+                ("outputs", some(str) | UnsetType, UNSET),
+            ],
         )
+        self._decoder = msgspec.json.Decoder(self.message)
 
     def request(self, body: bytes) -> NativeRequest:
         """The body's rows by input tensor, and its wish for outputs."""
