@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs import states
+from jobs.audit import acting
 from jobs.errors import Cancelled, JobError, NotJson, ResultTooLarge, Superseded, UnknownKind
 from jobs.kinds import Kind, Work, find, holds_nul
 from jobs.lease import LEASE, Lease
@@ -54,16 +55,17 @@ def run(job: Job, kind: Kind, *, worker: str) -> bool:
 
     After a run `job` shows the row as it is.
     """
-    began = time.monotonic()
-    if not claim(job, worker=worker):
-        return False
-    try:
-        with Lease(job, since=began) as lease:
-            outcome = handle(kind, lease, job.params)
-    except Superseded:
-        log.warning("job %s: the lease was lost, its handler was stopped", job.pk)
-        return False
-    return finish(job, outcome)
+    with acting(lambda: job.owner, job=str(job.pk)):
+        began = time.monotonic()
+        if not claim(job, worker=worker):
+            return False
+        try:
+            with Lease(job, since=began) as lease:
+                outcome = handle(kind, lease, job.params)
+        except Superseded:
+            log.warning("job %s: the lease was lost, its handler was stopped", job.pk)
+            return False
+        return finish(job, outcome)
 
 
 def claim(job: Job, *, worker: str) -> bool:

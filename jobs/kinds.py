@@ -76,6 +76,8 @@ class Kind:
     """Django permission needed besides to see other people's jobs, where results tell of rows."""
     time_limit_s: float = TIME_LIMIT_S
     max_attempts: int = 3
+    audited: bool = True
+    """Whether its submits stand in the audit trail; not where there are thousands of them."""
     shown: tuple[type[Exception], ...] = ()
     """Exceptions of the handler whose own sentence everyone may read; others stay in the log."""
     undo: Callable[[uuid.UUID], None] | None = None

@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from jobs import kinds, states
-from jobs.entry import new_job
+from jobs.audit import note
+from jobs.entry import new_job, note_submit
 from jobs.errors import KeyReused, NotAllowed, NotCancellable, NotRetryable, WrongParams
 from jobs.execution import end
 from jobs.models import Job, Line
@@ -84,7 +85,14 @@ def cancel(*, job: Job, actor: User | None) -> Job:
             raise NotCancellable(f"The job has ended: it is {job.state}.")
         if job.cancel_requested_at is not None and job.state == states.RUNNING:
             return job
-        if _ended(job, actor) if job.state == states.QUEUED else _asked(job, actor):
+        waited = job.state == states.QUEUED
+        with transaction.atomic():
+            won = _ended(job, actor) if waited else _asked(job, actor)
+            if won:
+                note(job, {"cancel": ("", "asked for")}, actor=actor)
+        if won:
+            if waited:
+                tell_producer(job)
             push(job)
             return job
 
@@ -127,6 +135,7 @@ def place(job: Job) -> Job:
     try:
         with transaction.atomic():
             job.save(force_insert=True)
+            note_submit(job)
     except IntegrityError:
         if job.idempotency is None:
             raise
@@ -175,10 +184,7 @@ def _ended(job: Job, actor: User | None) -> bool:
         "finished_at": now,
         "error_code": "cancelled",
     }
-    won = end(job, states.CANCELLED, line, **facts, error_detail=line.message)
-    if won:
-        tell_producer(job)
-    return won
+    return end(job, states.CANCELLED, line, **facts, error_detail=line.message)
 
 
 def _asked(job: Job, actor: User | None) -> bool:

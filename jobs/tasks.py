@@ -21,7 +21,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from jobs import states
-from jobs.entry import new_job
+from jobs.entry import new_job, note_submit
 from jobs.errors import JobFailed, Quarantined, UnknownJob, WrongParams
 from jobs.execution import (
     DATABASE_AWAY,
@@ -123,6 +123,7 @@ class JobTask(Task):  # type: ignore[type-arg]  # generic for mypy alone
         try:
             with transaction.atomic():
                 new.save(force_insert=True)
+                note_submit(new)
         except IntegrityError:  # delivered once more
             return self._redelivered(new)
         return new

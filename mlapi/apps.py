@@ -10,8 +10,11 @@ class MlapiConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """drf-spectacular finds the description of API keys by its being imported."""
+        """drf-spectacular finds the description of API keys by its being imported, and the admin
+        its pages of the audit trail, in place of the library's own.
+        """
         import_module("mlapi.openapi")
+        import_module("mlapi.audit_admin")
 
 
 class RawResultsConfig(CeleryResultConfig):

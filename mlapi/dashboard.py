@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from auditlog.models import LogEntry
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -252,6 +253,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, object]]:
                 (Group, "Groups", "group"),
             ),
         ),
+        ("Audit", ((LogEntry, "Audit trail", "policy"),)),
         (
             "Raw results",
             ((TaskResult, "Tasks", "task"), (GroupResult, "Groups of tasks", "stacks")),

@@ -9,6 +9,7 @@ from django.db.models import Q
 from knox.models import get_digest_token
 from knox.settings import CONSTANTS
 
+from jobs.audit import note
 from mlapi.errors import KeyRefused, TooManyKeys
 from mlapi.models import ApiKey
 
@@ -61,8 +62,11 @@ def check(*, owner: User, expires_at: datetime | None) -> None:
 def revoke(*, keys: Iterable[ApiKey]) -> list[ApiKey]:
     """Those of `keys` that were not revoked before; they stop working within a second."""
     now = datetime.now(UTC)
-    return [
+    revoked = [
         key
         for key in keys
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     ]
+    for key in revoked:
+        note(key, {"revoked_at": (None, now)})
+    return revoked

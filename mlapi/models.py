@@ -1,10 +1,13 @@
 """The one table of the composition root: API keys, on knox's hashed token."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from knox.models import AbstractAuthToken
+
+from jobs.audit import CREATED, DELETED, note
 
 
 class ApiKey(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
@@ -26,6 +29,25 @@ class ApiKey(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
     class Meta:
         verbose_name = "API key"
         ordering = ["-created"]
+
+    @property
+    def audited_as(self) -> str:
+        """What the audit trail knows it by: its primary key is the digest."""
+        return str(self.token_key)
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            told = {"name": self.name, "user": self.user, "expiry": self.expiry}
+            note(self, {name: ("", said) for name, said in told.items()}, action=CREATED)
+
+    @transaction.atomic
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        note(self, {"name": (self.name, None), "user": (self.user, None)}, action=DELETED)
+        gone: tuple[int, dict[str, int]] = super().delete(*args, **kwargs)
+        return gone
 
     def __str__(self) -> str:
         return f"{self.token_key}… ({self.name or self.user})"

@@ -62,3 +62,36 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+
+# --- The audit trail: whose save() is noted, and which of its fields
+AUDITLOG_INCLUDE_TRACKING_MODELS: tuple[dict[str, Any], ...] = (
+    {
+        "model": "modelregistry.RegisteredModel",
+        "include_fields": [
+            *("name", "description", "task", "visibility", "tolerance", "allowed_mismatches"),
+            *("max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s"),
+            "archived_at",
+        ],
+    },
+    {
+        "model": "modelregistry.ModelVersion",
+        "include_fields": ["model", "number", "state", "source_sha256"],
+    },
+    {"model": "modelregistry.Alias", "include_fields": ["model", "name", "version"]},
+    {
+        "model": "modelregistry.ScheduledRetraining",
+        "include_fields": ["name", "kwargs", "headers", "enabled", "interval", "crontab"],
+    },
+    {
+        "model": "auth.User",
+        "include_fields": [
+            *("username", "email", "first_name", "last_name", "password"),
+            *("is_active", "is_staff", "is_superuser"),
+        ],
+        "mask_fields": ["password"],
+        "mask_callable": "mlapi.auditing.hidden",
+        "m2m_fields": ["groups", "user_permissions"],
+    },
+    {"model": "auth.Group", "include_fields": ["name"], "m2m_fields": ["permissions"]},
+)
+AUDITLOG_USE_FK_STRING_REPRESENTATION = True

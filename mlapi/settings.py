@@ -14,6 +14,8 @@ from mlapi.cpus import usable_cpus
 from mlapi.env import BASE_DIR, read_environment
 from mlapi.logs import LOGGING  # noqa: F401 - a setting, too
 from mlapi.security import (  # noqa: F401 - settings, too
+    AUDITLOG_INCLUDE_TRACKING_MODELS,
+    AUDITLOG_USE_FK_STRING_REPRESENTATION,
     CONTENT_SECURITY_POLICY,
     CORS_ALLOW_HEADERS,
     CORS_EXPOSE_HEADERS,
@@ -58,6 +60,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",
+    "auditlog",
     "mlapi.apps.RawResultsConfig",
     "django_celery_beat",
     "django_prometheus",
@@ -77,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "mlapi.auditing.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "mlapi.refusals.AdminRefusals",

@@ -109,6 +109,7 @@ record(
         handler=run_predict,
         subject=_default_model_page,
         time_limit_s=60,
+        audited=False,
         shown=SHOWN,
         direct=predict_message,
     )
@@ -121,6 +122,7 @@ record(
         handler=run_batch_predict,
         subject=_default_model_page,
         time_limit_s=600,
+        audited=False,
         shown=SHOWN,
         direct=batch_predict_message,
     )

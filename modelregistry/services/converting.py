@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from modelregistry.conversion.budget import Budget
 from modelregistry.conversion.options import NO_OPTIONS, Options
@@ -13,6 +14,7 @@ from modelregistry.conversion.parity import ParityReport
 from modelregistry.errors import NotConvertible
 from modelregistry.ingestion.keeping import kept_rows
 from modelregistry.models import ModelVersion, RegisteredModel
+from modelregistry.services.noting import note_state
 from modelregistry.services.storing import store
 
 log = logging.getLogger(__name__)
@@ -56,11 +58,20 @@ def convert(
         step("prove")
         stored, signature = files.read(version.onnx_sha256), version.live().signature
         parity, reason = opening.prove_source(source, stored, signature, budget=budget)
-        ModelVersion.objects.note_proof(version, parity.to_json(), reason)
+        _note_proof(version, parity, reason)
         fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
         return Converted(version=fresh, parity=parity, reason=reason)
     conversion = opening.convert_source(source, step, budget=budget, options=options or NO_OPTIONS)
     return conclude(version, conversion)
+
+
+def _note_proof(version: ModelVersion, parity: ParityReport, reason: str) -> None:
+    before, found = version.parity.get("status"), parity.to_json()
+    with transaction.atomic():
+        ModelVersion.objects.note_proof(version, found, reason)
+        if found["status"] != before:
+            proof = f"{before} → {found['status']}"
+            note_state(version.pk, version.state, proof=proof, reason=reason)
 
 
 def budget_of(model: RegisteredModel) -> Budget:
@@ -112,6 +123,10 @@ def keep_form(conversion: Conversion) -> dict[str, object]:
 
 def conclude(version: ModelVersion, conversion: Conversion) -> Converted:
     """Complete the version with its conversion, unless somebody has already done so."""
-    ModelVersion.objects.complete(version, **keep_form(conversion))
+    facts = keep_form(conversion)
+    with transaction.atomic():
+        if ModelVersion.objects.complete(version, **facts):
+            form = str(facts.get("onnx_sha256", ""))
+            note_state(version.pk, version.state, onnx=form, reason=conversion.reason)
     fresh = ModelVersion.objects.select_related("model").get(pk=version.pk)
     return Converted(version=fresh, parity=conversion.parity, reason=conversion.reason)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from modelregistry.artifacts import ArtifactStore, Facts
@@ -18,6 +19,7 @@ from modelregistry.errors import (
     StoreUnavailable,
 )
 from modelregistry.models import CHAMPION, AliasChange, LiveVersion, ModelVersion, RegisteredModel
+from modelregistry.services.noting import note_state
 from modelregistry.services.serviceable import check_may_serve
 from modelregistry.services.storing import store
 
@@ -41,7 +43,10 @@ def report_damage(live: LiveVersion, fault: DamagedArtifact, *, found_by: str) -
         return False
     at = f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC"
     words = f"{fault} Found by {found_by} that was to load it, {at}. {HOW_TO_MEND}"
-    broken = ModelVersion.objects.note_damage(live, words)
+    with transaction.atomic():
+        broken = ModelVersion.objects.note_damage(live, words)
+        if broken:
+            note_state(live.version_id, ModelVersion.State.READY, by=found_by, damage=words)
     if broken:
         log.error("%s version %d is broken: %s", live.model, live.version, fault)
     return broken
@@ -87,7 +92,10 @@ class Mender:
         live = version.readable()
         if live is None or not self._is_whole(live.artifact_sha256):
             return False
-        mended = ModelVersion.objects.note_mended(version)
+        with transaction.atomic():
+            mended = ModelVersion.objects.note_mended(version)
+            if mended:
+                note_state(version.pk, version.state, by="the service, whose file is whole again")
         if mended:
             log.info("%s is ready again: its file is whole", version)
         return mended

@@ -16,6 +16,7 @@ from modelregistry.ingestion.source import Source
 from modelregistry.models import ModelVersion, RegisteredModel, Revision
 from modelregistry.models.version import UNDER_WAY
 from modelregistry.services.looking import Kept, look_at
+from modelregistry.services.noting import note_state
 from modelregistry.services.storing import store
 
 State = ModelVersion.State
@@ -94,5 +95,6 @@ def _note(
     open_states = (*UNDER_WAY, State.BROKEN)
     without = ModelVersion.objects.filter(pk=version.pk, state__in=open_states, damage="")
     if without.update(**{"reason": "", **facts}):
+        note_state(version.pk, version.state, reason=str(facts.get("reason", "")))
         Revision.objects.bump()
     return ModelVersion.objects.select_related("model").get(pk=version.pk)

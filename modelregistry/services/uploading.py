@@ -19,6 +19,7 @@ from modelregistry.intake.recognise import check_start
 from modelregistry.intake.tables import check_columns
 from modelregistry.models import ModelVersion, RegisteredModel
 from modelregistry.models.version import UNDER_WAY
+from modelregistry.services.noting import note_state
 from modelregistry.services.registering import check_name, create_model
 from modelregistry.services.storing import put_upload
 
@@ -87,14 +88,18 @@ def check_open(model_name: str, *, may_be_new: bool = False, seen_by: User | Non
 def take_up(version: ModelVersion) -> ModelVersion:
     """The version as it is; one whose check ended without a verdict waits for the next one."""
     ended = ModelVersion.objects.filter(pk=version.pk, state=State.BROKEN, damage="")
-    ended.update(state=State.PENDING, reason="")
+    with transaction.atomic():
+        if ended.update(state=State.PENDING, reason=""):
+            note_state(version.pk, State.BROKEN)
     return ModelVersion.objects.select_related("model").get(pk=version.pk)
 
 
 def give_up(version: ModelVersion, reason: str) -> None:
     """Its check has ended without a verdict; one that has a verdict keeps it."""
     waiting = ModelVersion.objects.filter(pk=version.pk, state__in=UNDER_WAY)
-    waiting.update(state=State.BROKEN, reason=reason)
+    with transaction.atomic():
+        if waiting.update(state=State.BROKEN, reason=reason):
+            note_state(version.pk, version.state, reason=reason)
 
 
 def _checked(upload: Upload) -> Upload:
