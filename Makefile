@@ -1,10 +1,10 @@
-# Six everyday words: install, run, test, check, bench, format; beside them flower, soak, chaos.
+# Six everyday words: install, run, test, check, bench, format; beside them flower, soak, chaos, fuzz.
 # Plain `make` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench format flower soak chaos lock
+.PHONY: help install run test check bench format flower soak chaos fuzz lock
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ soak: $(VENV)/dev.stamp  ## twenty minutes of all sorts of requests: does memory
 
 chaos: $(VENV)/dev.stamp  ## callers hang up and versions are promoted under load: is any answer wrong?
 	@$(BIN)/python -m benchmarks.chaos $(ARGS)
+
+fuzz: $(VENV)/dev.stamp  ## 50,000 requests out of the OpenAPI document: is every answer as it says? ARGS="--cases 5000"
+	@$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 lock: $(BIN)/uv  ## resolve requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-header --python-version 3.11.7 -q --upgrade -o requirements/run.txt

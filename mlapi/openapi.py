@@ -14,7 +14,6 @@ from mlapi.operations import SECTIONS, Operation
 from mlapi.pasted import Example
 from mlapi.problems import CATALOGUE, CONTENT_TYPE, INTERNAL
 from predictions.protocols.encodings import ACCEPTED
-from predictions.protocols.timeouts import LONGEST_S
 
 Document = dict[str, Any]  # JSON, as drf-spectacular hands it on
 JSON = "application/json"
@@ -23,7 +22,7 @@ REQUEST_TIMEOUT: Document = {
     "name": "Request-Timeout",
     "description": "Seconds from the body's last byte; after them the answer is 504, and rows "
     "that have not run do not run. More than a day is a day.",
-    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_S},
+    "schema": {"type": "number", "exclusiveMinimum": 0},
 }
 CONTENT_ENCODING: Document = {
     "in": "header",
@@ -65,10 +64,14 @@ def complete(result: Document, **_: object) -> Document:
 
 
 def _say_null_as_a_type(schema: Document) -> None:
-    """DRF's paginators still say `nullable`, which OpenAPI 3.1 has given up."""
+    """DRF's paginators still say `nullable`, which OpenAPI 3.1 has given up; and what may be
+    anything is null, too, where `oneOf` both would be one too many.
+    """
     for described in schema.get("properties", {}).values():
         if described.pop("nullable", False):
             described["type"] = [described["type"], "null"]
+        if {} in described.get("oneOf", ()):
+            del described["oneOf"]
 
 
 def _as_served(path: str) -> str:

@@ -160,7 +160,9 @@ SECTIONS: dict[str, tuple[Operation, ...]] = {
         _changing("patch", MODEL, "changeModel", "Change what is said of it"),
         _changing("delete", MODEL, "archiveModel", "Archive it", ACTING),
         _changing("put", f"{MODEL}aliases/{{alias}}/", "moveAlias", "Promote, or move an alias"),
-        _changing("delete", f"{MODEL}aliases/{{alias}}/", "removeAlias", "Take it away", ACTING),
+        _changing(
+            "delete", f"{MODEL}aliases/{{alias}}/", "removeAlias", "Take it away", (400, *ACTING)
+        ),
         _changing("post", f"{MODEL}rollback/", "rollback", "The champion before serves again"),
         _reading(f"{MODEL}history/", "readHistory", "Which version when", (400, *READING)),
         _acting(f"{MODEL}retrain/", "retrainModel", "Fit it anew", SUBMITTING),
