@@ -1,7 +1,8 @@
 """What a request to paste into a shell is: its command, and what it answers."""
 
-import shlex
 from dataclasses import dataclass
+
+from predictions.protocols.snippets import curl
 
 MAKE_KEY = "KEY=$(.venv/bin/python manage.py create_api_key admin --name curl)"
 
@@ -29,12 +30,8 @@ class Example:
 
     def curl(self, base_url: str) -> str:
         """What a person pastes into a shell; a keyed one reads $KEY."""
-        words = [f"curl -s {base_url}{self.path}"]
-        if self.keyed:
-            words.append('-H "Authorization: Bearer $KEY"')
-        if self.body:
-            words += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(self.body)}"]
-        return " \\\n  ".join(words)
+        address = f"{base_url}{self.path}"
+        return curl(address, self.body, key_in="KEY" if self.keyed else "")
 
     def command(self, base_url: str) -> str:
         """The same; the first that needs a key makes one, in the project's folder."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.forms import Form
+from django.http import HttpRequest
 
 from modelregistry.models import RegisteredModel
 
@@ -41,3 +42,28 @@ def register_action(action: ModelAction) -> None:
 def model_actions() -> list[ModelAction]:
     """By label, whoever registered first."""
     return sorted(_actions.values(), key=lambda action: action.label)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPanel:
+    """A section below the rest of the page."""
+
+    title: str
+    template: str
+    context: Callable[[HttpRequest, RegisteredModel], Mapping[str, Any]]
+    """What the template reads as `shown`."""
+
+
+_panels: list[ModelPanel] = []
+
+
+def register_panel(panel: ModelPanel) -> None:
+    """Raises ValueError where there is one of that title."""
+    if any(known.title == panel.title for known in _panels):
+        raise ValueError(f"There is a panel {panel.title} already.")
+    _panels.append(panel)
+
+
+def model_panels() -> list[ModelPanel]:
+    """By title, whoever registered first."""
+    return sorted(_panels, key=lambda panel: panel.title)

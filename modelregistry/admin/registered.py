@@ -22,6 +22,7 @@ from modelregistry.admin.for_groups import ForGroups
 from modelregistry.admin.handing_in import HandsIn
 from modelregistry.admin.history import HistoryShown
 from modelregistry.admin.moving import RollsBack
+from modelregistry.admin.panelled import PanelsShown
 from modelregistry.admin.reading import ReadOnly, named, parity_badge, state_badge
 from modelregistry.admin.starting import button, may_start
 from modelregistry.admin.timeline import ChampionShown
@@ -102,7 +103,9 @@ FOLLOWED = (
 
 
 @admin.register(RegisteredModel)
-class RegisteredModelAdmin(ForGroups, HandsIn, Comparing, RollsBack, HistoryShown, ChampionShown):
+class RegisteredModelAdmin(
+    ForGroups, HandsIn, Comparing, RollsBack, HistoryShown, ChampionShown, PanelsShown
+):
     list_display = ("name", "task", "champion", "open_to", "version_count", "updated")
     list_filter = ("task", "visibility", ("groups", admin.RelatedOnlyFieldListFilter))
     search_fields = ("name", "description")

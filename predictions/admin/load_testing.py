@@ -1,4 +1,4 @@
-"""What predictions add to a model's page: a load test."""
+"""A button on a model's page: a load test."""
 
 from collections.abc import Mapping
 from typing import Any
