@@ -12,7 +12,7 @@ from modelregistry import permissions
 from tests.running import manage
 from tests.services import own_services
 
-roles = import_module("mlapi.migrations.0002_roles")
+roles = import_module("mlapi.migrations.0004_roles")
 HELD = "{g.name: sorted(p.codename for p in g.permissions.all()) for g in Group.objects.all()}"
 UPGRADED = (
     "import json; from django.core.management import call_command as call;"

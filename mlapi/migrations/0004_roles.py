@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("jobs", "0002_scheduled_jobs"),
-        ("mlapi", "0001_api_keys"),
+        ("mlapi", "0003_key_last_uses"),
         ("modelregistry", "0010_models_for_groups"),
     ]
 
