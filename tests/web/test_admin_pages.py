@@ -93,14 +93,15 @@ def test_a_version_page_is_reached_from_the_front_and_shows_signature_and_proof(
 def test_an_empty_list_says_what_to_do(new_admin: NewVisitor) -> None:
     visitor = new_admin()
 
-    visitor.visit("/admin/auth/group/")
+    visitor.visit("/admin/django_celery_results/groupresult/")
     nothing_yet = visitor.page.locator("#content").inner_text()
     visitor.visit("/admin/auth/group/?q=nobody")
     nothing_found = visitor.page.locator("#content").inner_text()
 
     assert "Nothing here yet" in nothing_yet
-    assert "Add group" in nothing_yet
+    assert "show up here by themselves" in nothing_yet
     assert "Nothing matches" in nothing_found
+    assert "Add group" in nothing_found
 
 
 def test_the_keyboard_reaches_the_sidebar_and_its_focus_shows(new_admin: NewVisitor) -> None:
