@@ -13,6 +13,7 @@ from mlapi import auth, issuing, last_uses
 from mlapi.auth import KeyTable
 from mlapi.last_uses import LastUses
 from mlapi.models import ApiKey
+from modelregistry.audience import Caller
 from tests.access.conftest import key_of, program
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -81,7 +82,7 @@ def test_the_lane_notes_a_use(
         auth.authenticate_on_loop(header, None, told.append, lambda then: then())
     uses.write()
 
-    assert told == [None] * 3
+    assert told == [Caller(known=True)] * 3
     assert ApiKey.objects.get().last_used_at == NOON + timedelta(seconds=30)
 
 

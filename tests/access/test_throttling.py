@@ -15,6 +15,7 @@ from mlapi.auth import KeyTable, authenticate_on_loop, keys
 from mlapi.errors import TooManyFailures
 from mlapi.failed_attempts import FailedAttempts
 from mlapi.models import ApiKey
+from modelregistry.audience import Caller
 from predictions.errors import Unauthenticated
 from tests.access.conftest import key_of, program
 
@@ -106,10 +107,10 @@ class Lane:
         then()
 
     def fault(self, key: str, address: str | None = "192.0.2.1") -> Exception | None:
-        told: list[Exception | None] = []
+        told: list[Caller | Exception] = []
         client = (address, 1) if address else None
         authenticate_on_loop(f"Bearer {key}".encode(), client, told.append, lambda then: then())
-        return told[0]
+        return told[0] if isinstance(told[0], Exception) else None
 
 
 @pytest.fixture

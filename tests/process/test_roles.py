@@ -18,6 +18,7 @@ UPGRADED = (
     "import json; from django.core.management import call_command as call;"
     "from django.contrib.auth.models import Group, Permission;"
     "call('migrate', 'mlapi', '0001', verbosity=0); call('migrate', 'jobs', verbosity=0);"
+    "call('migrate', 'auditlog', verbosity=0);"
     "Group.objects.create(name='Viewer');"
     f"call('migrate', verbosity=0); first = {HELD};"
     "Group.objects.get(name='Operator').permissions.clear();"
