@@ -2,17 +2,16 @@
 
 from auditlog.filters import ResourceTypeFilter
 from auditlog.models import LogEntry
-from auditlog.render import render_logentry_changes_html
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 admin.site.unregister(LogEntry)
-LONGEST = 120  # characters of changes in the list
+LONGEST = 60  # characters of changes in the list
 NOTHING = ("", "None", None)
 ACTIONS = {
     LogEntry.Action.CREATE: "created",
@@ -25,7 +24,7 @@ ACTIONS = {
 class AuditTrail(ModelAdmin):  # type: ignore[misc]
     """`manage.py auditlogflush` is the only way to delete entries."""
 
-    list_display = ("timestamp", "who", "action_shown", "kind", "which", "change", "origin")
+    list_display = ("timestamp", "who", "origin", "action_shown", "kind", "which", "change")
     list_display_links = ("timestamp",)
     list_select_related = ("actor", "content_type")
     list_filter = ("action", ResourceTypeFilter, ("actor", admin.RelatedOnlyFieldListFilter))
@@ -34,7 +33,7 @@ class AuditTrail(ModelAdmin):  # type: ignore[misc]
     search_fields = ("object_repr", "object_pk", "actor__username", "remote_addr")
     search_help_text = "Search by object, its id, actor or address"
     actions = None
-    fields = ("timestamp", "who", "action_shown", "kind", "which", "changes_shown", "origin")
+    fields = ("timestamp", "who", "origin", "action_shown", "kind", "which", "changes_shown")
     empty_hint = "What people, keys, jobs and commands change shows up here by itself."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -53,7 +52,7 @@ class AuditTrail(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Who", ordering="actor__username")
     def who(self, entry: LogEntry) -> str:
-        return str(entry.actor or entry.actor_email or "nobody who signed in")
+        return str(entry.actor or entry.actor_email or "nobody")
 
     @display(  # type: ignore[untyped-decorator]
         description="What", label={"created": "success", "changed": "info", "deleted": "danger"}
@@ -77,13 +76,12 @@ class AuditTrail(ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="Change")
     def change(self, entry: LogEntry) -> str:
-        said = "; ".join(filter(None, (_said(*each) for each in (entry.changes or {}).items())))
+        said = "; ".join(_told(entry))
         return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
 
     @admin.display(description="Changes")
     def changes_shown(self, entry: LogEntry) -> SafeString:
-        shown: SafeString = render_logentry_changes_html(entry)
-        return shown
+        return format_html_join(mark_safe("<br>"), "{}", ((said,) for said in _told(entry)))
 
     @admin.display(description="From where", ordering="remote_addr")
     def origin(self, entry: LogEntry) -> str:
@@ -92,6 +90,12 @@ class AuditTrail(ModelAdmin):  # type: ignore[misc]
         if job := within.get("job"):
             return f"job {job[:8]}"
         return str(entry.remote_addr or within.get("process") or "command")
+
+
+def _told(entry: LogEntry) -> list[str]:
+    """A line for each thing that changed."""
+    lines = (_said(name, values) for name, values in (entry.changes or {}).items())
+    return [line for line in lines if line]
 
 
 def _said(name: str, values: object) -> str:

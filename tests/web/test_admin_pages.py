@@ -17,6 +17,9 @@ PAGES = {
     "users": "/admin/auth/user/",
     "user": "/admin/auth/user/1/change/",
     "groups": "/admin/auth/group/",
+    "audit-trail": "/admin/auditlog/logentry/",
+    "audit-entry": "/admin/auditlog/logentry/1/change/",
+    "history": "/admin/modelregistry/registeredmodel/1/history/",
     "raw-results": "/admin/django_celery_results/taskresult/",
     "raw-group-results": "/admin/django_celery_results/groupresult/",
 }
