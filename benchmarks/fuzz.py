@@ -63,10 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fuzz(stack.base_url, key, outcome, seed=seed)
             seconds = time.monotonic() - began
             told = f"{outcome.sent:,} requests in {seconds:,.0f} s"
-            print(f"seed {seed}: {told}, {len(outcome.failures)} failures", flush=True)
+            print(f"seed {seed}: {told}", *outcome.failures, sep="\n", flush=True)
             seed += 1
-    for line in summary(outcome):
-        print(line)
+    print(*summary(outcome), sep="\n")
     return 1 if outcome.failures else 0
 
 

@@ -28,7 +28,7 @@ CONTENT_ENCODING: Document = {
     "in": "header",
     "name": "Content-Encoding",
     "description": "How the body is compressed; without it, not at all. Others are 415.",
-    "schema": {"type": "string", "enum": ACCEPTED.split(", ")},
+    "schema": {"type": "string", "enum": [*ACCEPTED.split(", "), "identity", ""]},
 }
 KEY_OR_NONE: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
 
