@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.running import Stack, manage, running
 
 CASES = 50_000
@@ -104,6 +106,13 @@ def fuzz(
             outcome.failures.append(_failures_in(run.stdout) or run.stderr)
         for scenario in _scenarios(report):
             _add(scenario, outcome)
+    if not answers(f"{base_url}/api/v1/keys/", key):
+        outcome.failures.append("The key was revoked on the way: what came later tells nothing.")
+
+
+def answers(url: str, key: str) -> bool:
+    """Whether a GET with this key is a 200."""
+    return httpx.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=60).is_success
 
 
 def _failures_in(output: str) -> str:

@@ -72,6 +72,7 @@ AUDITLOG_INCLUDE_TRACKING_MODELS: tuple[dict[str, Any], ...] = (
             *("max_batch_rows", "max_wait_ms", "max_queue_rows", "deadline_ms", "cache_ttl_s"),
             "archived_at",
         ],
+        "m2m_fields": ["groups"],
     },
     {
         "model": "modelregistry.ModelVersion",

@@ -34,7 +34,7 @@ def change_model(
         check_served(model)
         if groups is not None:
             model.groups.set(groups_for(model, groups))
-        elif model.visibility != RegisteredModel.Visibility.GROUPS:
+        elif model.visibility != RegisteredModel.Visibility.GROUPS and model.groups.exists():
             model.groups.clear()
         if changes or groups is not None:
             model.save(update_fields=[*changes])

@@ -79,6 +79,19 @@ def test_a_model_is_made_changed_and_archived_over_rest(rest: Client) -> None:
     assert set(gone[0].changes) == {"archived_at"}
 
 
+def test_whom_a_model_is_for_is_told(rest: Client) -> None:
+    Group.objects.create(name="botany")
+    ok(rest.post("/api/v1/models/", {"name": "plants"}, "application/json"), 201)
+    wanted = {"visibility": "groups", "groups": ["botany"]}
+    entries = entries_of(
+        lambda: ok(rest.patch("/api/v1/models/plants/", wanted, "application/json"))
+    )
+    assert {told(each) for each in entries} == {("chief", "update", "registeredmodel", HERE)}
+    changes = {name: change for each in entries for name, change in each.changes.items()}
+    assert changes["visibility"] == ["signed-in", "groups"]
+    assert (changes["groups"]["operation"], changes["groups"]["objects"]) == ("add", ["botany"])
+
+
 def test_aliases_move_over_rest_in_the_admin_and_by_command(admin: Client, rest: Client) -> None:
     first, second = tree_version(depth=1), tree_version(depth=2)
     rolled = reverse("admin:modelregistry_registeredmodel_rollback_model", args=[first.model_id])
