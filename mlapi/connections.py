@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from mlapi.limits import Limits, drain
 from mlapi.pace import SWEEPS, Patience
+from mlapi.reading import Reading
 from mlapi.replies import refusing
 from mlapi.sweeping import Swept, start_sweep
 from mlapi.unwanted import NO_TRAILERS, Deaf
@@ -79,6 +80,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Reading(transport, self.pipeline)
         start_sweep(self.server_state, self.loop, every_s=self.limits.receive_s / SWEEPS)
 
     def data_received(self, data: bytes) -> None:

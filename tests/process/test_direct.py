@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from mlapi.asgi import Http
 from mlapi.direct import LARGEST, LARGEST_IN_PIECES
+from mlapi.reading import MOST_BEHIND
 from predictions.lane.asgi import Message, Receive, Send, send_reply
 from tests.lane.house import House, loaded
 from tests.process.transport import Written
@@ -139,6 +140,17 @@ async def test_thousands_sent_at_once_are_answered_in_their_order(house: House) 
     told = answers(transport)
     assert all(b"number-%d\r\n" % number in each for number, each in enumerate(told))
     assert server.others == []
+
+
+@pytest.mark.parametrize("path", ["/predict-async", "/x"])
+async def test_more_is_read_once_few_are_waiting(house: House, path: str) -> None:
+    connection, transport = Server(house).connect()
+    connection.data_received(post(path=path) * (3 * MOST_BEHIND))
+    while len(connection.pipeline) > MOST_BEHIND:
+        assert connection.flow.read_paused
+        await asyncio.sleep(0)
+    await until(lambda: not connection.flow.read_paused)
+    await until(lambda: len(answers(transport)) == 3 * MOST_BEHIND)
 
 
 async def test_django_and_the_lane_take_turns_on_one_connection(house: House) -> None:
