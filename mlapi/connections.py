@@ -216,7 +216,7 @@ class LimitedHttp(Swept, HttpToolsProtocol):
         """The sweep comes by: has it waited long enough?"""
         self._stopping = self._stopping or drain.under_way
         enough: float = SLOWEST * self.limits.receive_s
-        if self.flow.write_paused:  # answers wait for a client that does not read
+        if self.flow.write_paused or self.transport.is_closing():  # it waits for who does not read
             taken = -self.transport.get_write_buffer_size()
             if self._patience.is_over(sweep, self.flow, moved=taken, enough=enough, sweeps=SWEEPS):
                 self.transport.abort()

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from mlapi.connections import LimitedHttp
 from mlapi.process import Process
 from mlapi.replies import reply_at_once, replying
+from predictions.errors import PredictionError
 from predictions.lane.asgi import WATCH_AFTER_S, fields_of, joined
 from predictions.lane.collaborators import Client, Headers, Reply
 from predictions.lane.exchange import Exchange, Target
@@ -90,11 +91,9 @@ class DirectHttp(LimitedHttp):
     def _begin(self, asked: "Asked") -> None:
         cycle = asked.cycle
         size = len(cycle.body)
-        if cycle.disconnected:
-            asked.leave()
-        elif cycle.more_body and size <= LARGEST_IN_PIECES and _declared(cycle) <= LARGEST:
+        if cycle.more_body and size <= LARGEST_IN_PIECES and _declared(cycle) <= LARGEST:
             return  # what comes next completes it, or the sweep ends it
-        elif cycle.more_body or size > LARGEST or size > self.lane.body_limit:
+        if cycle.more_body or size > LARGEST or size > self.lane.body_limit:
             asked.leave()
             _start_asgi_task(self, cycle, self.app)
         else:
@@ -111,6 +110,11 @@ class DirectHttp(LimitedHttp):
         said = joined(scope["headers"], b"x-forwarded-for").decode("latin-1")
         host, port = trusted.get_trusted_client_address(said)
         return (host, port) if host else client
+
+    def _end_with(self, fault: PredictionError) -> None:
+        super()._end_with(fault)
+        if self._asked is not None and self._asked.cycle.disconnected:
+            self._asked.leave()  # the end of its connection may wait for who does not read
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._asked is not None:

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from mlapi.asgi import Http
 from mlapi.direct import LARGEST, LARGEST_IN_PIECES
+from mlapi.pace import SWEEPS
 from mlapi.reading import MOST_BEHIND
 from predictions.lane.asgi import Message, Receive, Send, send_reply
 from tests.lane.house import House, loaded
@@ -197,6 +198,23 @@ async def test_who_leaves_inside_its_body_costs_nothing(house: House) -> None:
     assert len(server.state.tasks) == 1
     connection.connection_lost(None)
     assert (server.state.tasks, server.others) == (set(), [])
+
+
+@pytest.mark.parametrize("path", ["/predict-async", "/x"])
+async def test_a_body_that_does_not_come_ends_its_request_and_the_connection_unread(
+    house: House, path: str
+) -> None:
+    server = Server(house)
+    connection, transport = server.connect()
+    connection.data_received(post(path=path)[:-5])
+    transport.untaken = 500  # so little that nobody is told to write no more
+    sweeps = iter(range(1, 3 * SWEEPS))
+    while not transport.closed:
+        connection.look(next(sweeps))
+    assert transport.pieces[0].startswith(b"HTTP/1.1 408 ")
+    await until(lambda: not server.state.tasks)
+    while not transport.aborted:
+        connection.look(next(sweeps))
 
 
 async def test_failures_are_told_of_whom_a_trusted_proxy_names(house: House) -> None:

@@ -10,7 +10,9 @@ class Written(asyncio.Transport):
     def __init__(self, peer: tuple[str, int] = ("127.0.0.1", 1)) -> None:
         super().__init__({"peername": peer})
         self.pieces: list[bytes] = []
+        self.untaken = 0  # bytes that its client does not read
         self.closed = False
+        self.aborted = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -23,6 +25,12 @@ class Written(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.untaken
 
     def is_closing(self) -> bool:
         return self.closed
