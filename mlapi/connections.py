@@ -157,6 +157,8 @@ class LimitedHttp(Swept, HttpToolsProtocol):
             running.disconnected = True
             running.message_event.set()
         super().connection_lost(exc)
+        self.pipeline.clear()  # each request is a circle with its connection until it is answered
+        self.cycle = self._running = None  # type: ignore[assignment]
 
     def shutdown(self) -> None:
         self._stopping = True

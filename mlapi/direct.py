@@ -105,11 +105,13 @@ class DirectHttp(LimitedHttp):
         if b"x-forwarded-for" not in headers or not isinstance(proxies, ProxyHeadersMiddleware):
             return client
         trusted = proxies.trusted_hosts
-        if client is None or client[0] not in trusted:
+        if (client[0] if client else None) not in trusted:
             return client
         said = joined(scope["headers"], b"x-forwarded-for").decode("latin-1")
         host, port = trusted.get_trusted_client_address(said)
-        return (host, port) if host else client
+        if host:
+            scope["client"] = (host, port)  # for an access log, too
+        return scope["client"]
 
     def _end_with(self, fault: PredictionError) -> None:
         super()._end_with(fault)
@@ -140,6 +142,7 @@ class Asked:
         self.begun = True
         cycle = self.cycle
         headers, body = fields_of(cycle.scope["headers"]), bytes(cycle.body)
+        cycle.body.clear()  # a connection that goes on to wait would keep it
         client = self._protocol.client_of(cycle.scope, headers)
         exchange = lane.handle(self._target, "POST", headers, body, self._answer, client=client)
         if not exchange.closed:

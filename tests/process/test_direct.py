@@ -49,7 +49,7 @@ class Server:
             pass
         await send_reply((200, [(b"content-length", b"4")], b"true"), send)
 
-    def connect(self, peer: tuple[str, int] = ("127.0.0.1", 1)) -> tuple[Http, Written]:
+    def connect(self, peer: tuple[str, int] | None = ("127.0.0.1", 1)) -> tuple[Http, Written]:
         transport = Written(peer)
         connection = self._kind(self._config, self.state, {}, asyncio.get_running_loop())
         transport.set_protocol(connection)
@@ -200,6 +200,14 @@ async def test_who_leaves_inside_its_body_costs_nothing(house: House) -> None:
     assert (server.state.tasks, server.others) == (set(), [])
 
 
+async def test_a_body_that_the_lane_has_is_kept_by_nobody_else(house: House) -> None:
+    connection, _ = Server(house).connect()
+    connection.data_received(post(BODY, "Authorization: Bearer slow"))
+    assert house.waiting_keys
+    assert not connection.cycle.body
+    connection.connection_lost(None)
+
+
 @pytest.mark.parametrize("path", ["/predict-async", "/x"])
 async def test_a_body_that_does_not_come_ends_its_request_and_the_connection_unread(
     house: House, path: str
@@ -217,18 +225,24 @@ async def test_a_body_that_does_not_come_ends_its_request_and_the_connection_unr
         connection.look(next(sweeps))
 
 
-async def test_failures_are_told_of_whom_a_trusted_proxy_names(house: House) -> None:
-    asking = [
-        (("127.0.0.1", 1), "203.0.113.9, 127.0.0.1", "203.0.113.9"),
-        (("127.0.0.1", 1), "", "127.0.0.1"),
-        (("198.51.100.7", 1), "203.0.113.9", "198.51.100.7"),
-    ]
-    for peer, said, meant in asking:
-        server = Server(house, proxies="127.0.0.1")
-        connection, transport = server.connect(peer)
-        connection.data_received(post(BODY, f"X-Forwarded-For: {said}", "Authorization: Bearer x"))
-        await until(lambda at=transport: at.pieces)
-        assert house.asked_from[-1] == meant
+@pytest.mark.parametrize(
+    ("peer", "trusted", "said", "meant"),
+    [
+        (("127.0.0.1", 1), "127.0.0.1", "203.0.113.9, 127.0.0.1", "203.0.113.9"),
+        (("127.0.0.1", 1), "127.0.0.1", "", "127.0.0.1"),
+        (("198.51.100.7", 1), "127.0.0.1", "203.0.113.9", "198.51.100.7"),
+        (None, "*", "203.0.113.9", "203.0.113.9"),  # through a Unix socket
+        (None, "127.0.0.1", "203.0.113.9", None),
+    ],
+)
+async def test_failures_are_told_of_whom_a_trusted_proxy_names(
+    house: House, peer: tuple[str, int] | None, trusted: str, said: str, meant: str | None
+) -> None:
+    connection, transport = Server(house, proxies=trusted).connect(peer)
+    connection.data_received(post(BODY, f"X-Forwarded-For: {said}", "Authorization: Bearer x"))
+    await until(lambda: transport.pieces)
+    logged = connection.cycle.scope["client"]
+    assert [house.asked_from[-1], logged and logged[0]] == [meant, meant]
 
 
 async def test_who_does_not_read_is_waited_for(house: House) -> None:
@@ -243,19 +257,31 @@ async def test_who_does_not_read_is_waited_for(house: House) -> None:
     await until(lambda: answers(transport))
 
 
-async def test_nothing_is_left_in_a_circle() -> None:
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (post() * 3, 3),
+        (post()[:-5], 0),
+        (post(BODY, "Authorization: Bearer slow") * 3, 0),
+        (post(path="/x") * 3, 0),
+    ],
+    ids=["answered", "unfinished", "waiting", "waiting elsewhere"],
+)
+async def test_nothing_is_left_in_a_circle(sent: bytes, told: int) -> None:
     house = House(loaded(Doubling()))
     server = Server(house)
     gc.collect()
     gc.disable()
     try:
         connection, transport = server.connect()
-        connection.data_received(post() * 3)
-        await until(lambda: len(answers(transport)) == 3)
+        connection.data_received(sent)
+        await until(lambda: len(answers(transport)) == told)
         connection.connection_lost(None)
+        house.waiting_keys.clear()
         gone = ref(connection)
         transport.set_protocol(asyncio.BaseProtocol())  # as real ones do once they are closed
         del connection
+        await until(lambda: not server.state.tasks)
         await asyncio.sleep(0)
         assert gone() is None
     finally:

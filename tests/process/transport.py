@@ -7,7 +7,7 @@ from typing import Any
 class Written(asyncio.Transport):
     """What a connection has written."""
 
-    def __init__(self, peer: tuple[str, int] = ("127.0.0.1", 1)) -> None:
+    def __init__(self, peer: tuple[str, int] | None = ("127.0.0.1", 1)) -> None:
         super().__init__({"peername": peer})
         self.pieces: list[bytes] = []
         self.untaken = 0  # bytes that its client does not read
