@@ -5,6 +5,7 @@ every server has, LaneDoor's; the answers are the same.
 """
 
 import asyncio
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from uvicorn._types import ASGI3Application, HTTPScope
@@ -15,12 +16,13 @@ from uvicorn.server import ServerState
 
 from mlapi.connections import LimitedHttp
 from mlapi.process import Process
-from mlapi.replies import reply_at_once, replying
+from mlapi.replies import refusing, reply_at_once, replying
 from predictions.errors import PredictionError
 from predictions.lane.asgi import WATCH_AFTER_S, fields_of, joined
 from predictions.lane.collaborators import Client, Headers, Reply
 from predictions.lane.exchange import Exchange, Target
 from predictions.lane.lane import Lane
+from predictions.serving.errors import DeadlineExceeded
 
 LARGEST: Final = 1 << 16  # bytes of a body; behind larger ones uvicorn stops reading
 LARGEST_IN_PIECES: Final = 1 << 14  # bytes that wait for more; as many as a head may have
@@ -168,9 +170,16 @@ class Asked:
         self._protocol.tasks.discard(self)
 
     def cancel(self, msg: str) -> None:
-        """The server, which goes through its tasks, does not wait any longer."""
-        if self._exchange is not None:
-            self._exchange.cancel()
+        """The server does not wait any longer: it goes through its tasks, and none may go now."""
+        self._protocol.loop.call_soon(self._end_late)
+
+    def _end_late(self) -> None:
+        protocol, cycle = self._protocol, self.cycle
+        if protocol._asked is self:
+            self.leave()
+            cycle.keep_alive = False
+            late = refusing(partial(protocol.refusal, DeadlineExceeded()))
+            _start_asgi_task(protocol, cycle, late)  # type: ignore[arg-type]
 
 
 def _declared(cycle: RequestResponseCycle) -> int:

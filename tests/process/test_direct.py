@@ -163,32 +163,38 @@ async def test_django_and_the_lane_take_turns_on_one_connection(house: House) ->
     assert [body == b"true" for body in bodies] == [False, True] * 5
 
 
-async def leaving(connection: Http, server: Server) -> None:
-    connection.connection_lost(None)
-
-
-async def being_cancelled(connection: Http, server: Server) -> None:
-    for task in server.state.tasks:
-        task.cancel(msg="the server's time is over")
-
-
-@pytest.mark.parametrize("end", [leaving, being_cancelled])
-async def test_rows_of_who_is_gone_do_not_run(end) -> None:
+async def test_rows_of_who_is_gone_do_not_run() -> None:
     runtime = Gated()
     house = House(loaded(runtime, cost=dear()))
-    server = Server(house)
-    running, transport = server.connect()
+    running, transport = Server(house).connect()
     running.data_received(post())
     await asyncio.to_thread(runtime.entered.wait, 30)
-    other = Server(house)
-    waiting, silent = other.connect()
+    waiting, silent = Server(house).connect()
     waiting.data_received(post())
     assert house.meter.in_flight == 2
-    await end(waiting, other)
+    waiting.connection_lost(None)
     assert house.meter.in_flight == 1
     runtime.gate.set()
     await until(lambda: transport.pieces)
     assert (runtime.batches, silent.pieces) == ([1], [])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [post(BODY, "Authorization: Bearer slow"), post()[:-5]],
+    ids=["waiting", "unfinished"],
+)
+async def test_who_outlasts_the_servers_end_is_told_so(house: House, sent: bytes) -> None:
+    server = Server(house)
+    ending = [server.connect() for _ in range(3)]
+    for connection, _ in ending:
+        connection.data_received(sent)
+    for task in server.state.tasks:  # as uvicorn does at the end of its patience
+        task.cancel(msg="the server's time is over")
+    await until(lambda: not server.state.tasks)
+    for _, transport in ending:
+        assert transport.pieces[0].startswith(b"HTTP/1.1 504 ")
+        assert transport.closed
 
 
 async def test_who_leaves_inside_its_body_costs_nothing(house: House) -> None:
