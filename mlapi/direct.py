@@ -92,10 +92,10 @@ class DirectHttp(LimitedHttp):
 
     def _begin(self, asked: "Asked") -> None:
         cycle = asked.cycle
-        size = len(cycle.body)
-        if cycle.more_body and size <= LARGEST_IN_PIECES and _declared(cycle) <= LARGEST:
+        size, most = len(cycle.body), min(LARGEST, self.lane.body_limit)
+        if cycle.more_body and size <= min(LARGEST_IN_PIECES, most) and _declared(cycle) <= most:
             return  # what comes next completes it, or the sweep ends it
-        if cycle.more_body or size > LARGEST or size > self.lane.body_limit:
+        if cycle.more_body or size > most:
             asked.leave()
             _start_asgi_task(self, cycle, self.app)
         else:
@@ -146,7 +146,11 @@ class Asked:
         headers, body = fields_of(cycle.scope["headers"]), bytes(cycle.body)
         cycle.body.clear()  # a connection that goes on to wait would keep it
         client = self._protocol.client_of(cycle.scope, headers)
-        exchange = lane.handle(self._target, "POST", headers, body, self._answer, client=client)
+        try:
+            exchange = lane.handle(self._target, "POST", headers, body, self._answer, client=client)
+        except BaseException:  # it has no task that would end with it
+            self._protocol.transport.abort()
+            raise
         if not exchange.closed:
             self._exchange = exchange
 
