@@ -92,10 +92,10 @@ class DirectHttp(LimitedHttp):
 
     def _begin(self, asked: "Asked") -> None:
         cycle = asked.cycle
-        size, most = len(cycle.body), min(LARGEST, self.lane.body_limit)
-        if cycle.more_body and size <= min(LARGEST_IN_PIECES, most) and _declared(cycle) <= most:
+        size, limit = len(cycle.body), self.lane.body_limit
+        if cycle.more_body and size <= LARGEST_IN_PIECES and _whole(cycle) <= min(LARGEST, limit):
             return  # what comes next completes it, or the sweep ends it
-        if cycle.more_body or size > most:
+        if cycle.more_body or size > LARGEST or size > limit:
             asked.leave()
             _start_asgi_task(self, cycle, self.app)
         else:
@@ -186,10 +186,10 @@ class Asked:
             _start_asgi_task(protocol, cycle, late)  # type: ignore[arg-type]
 
 
-def _declared(cycle: RequestResponseCycle) -> int:
-    """How long its body will be, as its head says; 0 where that says nothing."""
-    length = next((v for name, v in cycle.scope["headers"] if name == b"content-length"), b"0")
-    return int(length)  # the parser has seen to it that it is a number
+def _whole(cycle: RequestResponseCycle) -> int:
+    """How long its body will be, as its head says; where that says nothing, what is there."""
+    length = next((v for name, v in cycle.scope["headers"] if name == b"content-length"), None)
+    return len(cycle.body) if length is None else int(length)  # of which the parser made sure
 
 
 def _is_of_a_page(scope: HTTPScope) -> bool:
