@@ -15,8 +15,9 @@ from predictions.lane.asgi import App, Message, Receive, Send
 # The lane's loop waits so long whenever a thread of Django's computes; Python's own 5 ms add up.
 SWITCH_S: Final = 0.0002
 # The whole heap is walked so rarely that no percentile of predictions feels it: what requests leave
-# behind in cycles is young, and the two younger generations see to that.
-COLLECTED_AFTER: Final = (2_000, 20, 100)
+# behind in cycles is young, and the two younger generations see to that. Predictions leave next to
+# nothing: were the second one looked at more rarely, what Django leaves would stay for minutes.
+COLLECTED_AFTER: Final = (2_000, 5, 400)
 # Without a time to drain, too, what has arrived is taken: it may wait in the socket, unread.
 ARRIVED_S: Final = 0.1
 

@@ -1,5 +1,6 @@
 """A model: a name with a task, and who may ask it. Its versions do the work."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -56,8 +57,12 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
 
     def audiences(self) -> dict[str, Audience]:
         """By name: whom each that is not archived is open to."""
-        rows = self.filter(archived_at=None).order_by().prefetch_related("groups")
-        return {model.name: model.audience for model in rows}
+        rows = self.filter(archived_at=None).order_by()
+        groups: dict[str, set[int]] = {}
+        for name, group in rows.exclude(groups=None).values_list("name", "groups"):
+            groups.setdefault(name, set()).add(group)
+        told = rows.values_list("name", "visibility")
+        return {name: _audience(is_for, groups.get(name, ())) for name, is_for in told}
 
     def with_champion(self) -> "RegisteredModelQuerySet":
         """Each row with `champion` (a version number or None) and `damage` (what is wrong with
@@ -185,9 +190,10 @@ class RegisteredModel(ServedModel):
     @property
     def audience(self) -> Audience:
         """Whom it is open to."""
-        if self.visibility == self.Visibility.GROUPS:
-            return Audience(groups=frozenset(group.pk for group in self.groups.all()))
-        return PUBLIC if self.visibility == self.Visibility.PUBLIC else SIGNED_IN
+        is_for_groups = self.visibility == self.Visibility.GROUPS
+        return _audience(
+            self.visibility, [group.pk for group in self.groups.all()] if is_for_groups else ()
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -201,3 +207,10 @@ class RegisteredModel(ServedModel):
         """
         last = self.versions.aggregate(last=Max("number"))["last"] or 0
         return max(int(last), self.withdrawn) + 1
+
+
+def _audience(visibility: str, groups: Iterable[int]) -> Audience:
+    """`groups` count where it is for some."""
+    if visibility == RegisteredModel.Visibility.GROUPS:
+        return Audience(groups=frozenset(groups))
+    return PUBLIC if visibility == RegisteredModel.Visibility.PUBLIC else SIGNED_IN
