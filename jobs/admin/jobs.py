@@ -156,8 +156,9 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             return _page(job)
 
     def _to_act_on(self, request: HttpRequest, job_id: str) -> Job:
-        job = get_object_or_404(Job, pk=job_id)
-        if not self.has_view_permission(request, job) or not may_act(request.user, job):
+        """One they see: all others are unknown, whoever they belong to."""
+        job: Job = get_object_or_404(visible_to(request.user), pk=job_id)
+        if not may_act(request.user, job):
             raise PermissionDenied
         return job
 

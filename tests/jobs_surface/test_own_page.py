@@ -58,7 +58,7 @@ def test_other_jobs_stay_closed(client: Client) -> None:
     for theirs in (failed(person("bob")), failed(None)):
         page = client.get(f"{LIST}{theirs.pk}/change/")
         assert (page.status_code, page.headers["location"]) == (302, "/admin/")
-        assert client.post(f"{LIST}{theirs.pk}/retry/").status_code == 403
+        assert client.post(f"{LIST}{theirs.pk}/retry/").status_code == 404
         chosen = {"action": "retry_selected", "_selected_action": [theirs.pk]}
         client.post(LIST, chosen)
         assert not Job.objects.filter(parent=theirs).exists()

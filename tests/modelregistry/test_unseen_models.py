@@ -151,6 +151,9 @@ def test_jobs_about_it_are_unknown_with_all_that_is_in_them(
         for word, method in (("", "GET"), ("events/", "GET"), ("cancel/", "POST")):
             assert answered(outsider, method, f"/api/v1/jobs/{job.pk}/{word}") == unknown
         assert outsider.get(f"/admin/jobs/job/{job.pk}/change/").status_code == 302
+        for word in ("cancel", "retry"):
+            assert outsider.post(f"/admin/jobs/job/{job.pk}/{word}/").status_code == 404
+    assert {*Job.objects.values_list("state", flat=True)} == {"queued"}
     let_in()
     assert len(outsider.get("/api/v1/jobs/").json()["results"]) == 4
 
