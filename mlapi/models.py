@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
 from knox.models import AbstractAuthToken
 
 from jobs.audit import CREATED, DELETED, note
@@ -43,11 +45,12 @@ class ApiKey(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
             told = {"name": self.name, "user": self.user, "expiry": self.expiry}
             note(self, {name: ("", said) for name, said in told.items()}, action=CREATED)
 
-    @transaction.atomic
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        note(self, {"name": (self.name, None), "user": (self.user, None)}, action=DELETED)
-        gone: tuple[int, dict[str, int]] = super().delete(*args, **kwargs)
-        return gone
-
     def __str__(self) -> str:
         return f"{self.token_key}… ({self.name or self.user})"
+
+
+@receiver(pre_delete, sender=ApiKey)
+def note_deletion(instance: ApiKey, **_: object) -> None:
+    """Of every one, also where several go at once, or with their owner."""
+    told = {"name": (instance.name, None), "user": (instance.user, None)}
+    note(instance, told, action=DELETED)

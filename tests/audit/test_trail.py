@@ -146,6 +146,24 @@ def test_a_key_is_made_and_revoked_and_its_digest_is_nowhere(admin: Client, chie
     assert all(each.digest not in rows for each in ApiKey.objects.all())
 
 
+def test_keys_that_are_deleted_are_told_each(admin: Client) -> None:
+    eve = User.objects.create_user("eve")
+    named = {name: ApiKey.objects.create(eve, name=name)[0] for name in ("a", "b", "c")}
+    chosen = {"action": "delete_selected", "post": "yes", "_selected_action": [named["a"].pk]}
+    listed, owner = reverse("admin:mlapi_apikey_changelist"), "admin:auth_user_delete"
+
+    def keys_gone(change: Callable[[], object]) -> list[tuple[object, ...]]:
+        gone = [each for each in entries_of(change) if each.content_type.model == "apikey"]
+        return [(*told(each), each.object_pk) for each in gone]
+
+    by_chief = ("chief", "delete", "apikey", HERE)
+    assert keys_gone(lambda: admin.post(listed, chosen)) == [(*by_chief, named["a"].token_key)]
+    assert keys_gone(named["b"].delete) == [(None, "delete", "apikey", None, named["b"].token_key)]
+    with_owner = keys_gone(lambda: admin.post(reverse(owner, args=[eve.pk]), {"post": "yes"}))
+    assert with_owner == [(*by_chief, named["c"].token_key)]
+    assert not ApiKey.objects.exists()
+
+
 def test_a_user_and_membership_change_and_no_password_shows(admin: Client) -> None:
     group = Group.objects.create(name="operators")
     eve = User.objects.create_user("eve", password="first-secret-4711")
