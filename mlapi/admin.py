@@ -25,15 +25,31 @@ for raw in (PeriodicTask, CrontabSchedule, IntervalSchedule, SolarSchedule, Cloc
     admin.site.unregister(raw)  # they would take any task: staff schedule retrainings, by name
 
 
+class ForSuperusers:
+    """Mixed into an admin. Whoever changes people or groups can give themselves every right: only
+    superusers do, whatever permissions others have; those let them look.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Not oneself: the audit trail names who did it."""
+        return request.user.is_superuser and obj != request.user
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # no types in unfold
+class UserAdmin(ForSuperusers, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # no types in unfold
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(ForSuperusers, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     pass
 
 
