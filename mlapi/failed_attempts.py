@@ -5,7 +5,7 @@ key, or a user's name. In the memory of this process, which is bounded.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from math import inf
@@ -44,14 +44,34 @@ class FailedAttempts:
 
     def note(self, subjects: Iterable[str]) -> None:
         """All of them have failed once more."""
+        with self._lock:
+            self._note(subjects, self._clock())
+
+    def begin(self, subjects: Collection[str]) -> TooManyFailures | None:
+        """As `refusal`; what may go on is noted as if it had failed, until `take_back`: of many
+        that come at once, no more are looked at than may fail.
+        """
         now = self._clock()
         with self._lock:
-            self._forget(now)
+            until = max(map(self._closed_until, subjects), default=-inf)
+            if until <= now:
+                self._note(subjects, now)
+        return TooManyFailures(until - now) if until > now else None
+
+    def take_back(self, subjects: Iterable[str]) -> None:
+        """What was begun has not failed."""
+        with self._lock:
             for subject in subjects:
-                if subject not in self._counts:
-                    self._make_room()
-                    self._counts[subject] = Count(now + WITHIN_S)
-                self._counts[subject].failures += 1
+                if count := self._counts.get(subject):
+                    count.failures = max(0, count.failures - 1)
+
+    def _note(self, subjects: Iterable[str], now: float) -> None:
+        self._forget(now)
+        for subject in subjects:
+            if subject not in self._counts:
+                self._make_room()
+                self._counts[subject] = Count(now + WITHIN_S)
+            self._counts[subject].failures += 1
 
     def _closed_until(self, subject: str) -> float:
         count = self._counts.get(subject)

@@ -17,11 +17,15 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]  # no types in unfold
     def clean(self) -> dict[str, Any]:
         username = self.cleaned_data.get("username", "")
         subjects = of_login(self.request.META.get("REMOTE_ADDR"), username)
-        if refusal := failures.refusal(subjects):
+        if refusal := failures.begin(subjects):
             raise ValidationError(str(refusal), code="too_many_failures")
+        wrong = False
         try:
             facts: dict[str, Any] = super().clean()
         except ValidationError:
-            failures.note(subjects)
+            wrong = True
             raise
+        finally:
+            if not wrong:
+                failures.take_back(subjects)
         return facts

@@ -219,6 +219,32 @@ def test_a_user_whose_password_is_tried_from_everywhere_has_to_wait(root: User) 
     assert "Too many" not in sign_in("other", "wrong", REMOTE_ADDR="192.0.2.9").text
 
 
+def test_of_many_passwords_at_once_no_more_are_looked_at(
+    root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    def slow(*_: object, password: str, **_more: object) -> None:
+        """Others come while this one is looked at."""
+        looked_at.append(password)
+        if len(looked_at) < 4 * MOST:
+            sign_in("root", f"{password} again", **HERE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.contrib.auth.forms.authenticate", slow)
+        sign_in("root", "wrong", **HERE)
+
+    assert len(looked_at) == MOST
+
+
+def test_who_signs_in_again_and_again_has_not_failed(root: User) -> None:
+    signed_in = [sign_in("root", "right", **HERE).status_code for _ in range(3 * MOST)]
+    assert signed_in == [302] * 3 * MOST
+    failed = [sign_in("root", "wrong", **HERE).text for _ in range(MOST)]
+    assert all("Please enter the correct" in text for text in failed)
+    assert "Too many" in sign_in("root", "right", **HERE).text
+
+
 def test_keys_and_passwords_are_counted_apart(root: User) -> None:
     statuses(**HERE)
 
