@@ -108,7 +108,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             if (rhythm := getattr(obj, kind)) is not None and rhythm.pk is None:
                 rhythm.save()
                 setattr(obj, kind, rhythm)
-        obj.headers = json.dumps({OWNER: request.user.pk})
+        obj.headers = _answered_for_by(request)
         if change:
             obj.keep_changes(form.before)
         else:
@@ -132,10 +132,13 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def _switch(
         self, request: HttpRequest, rows: QuerySet[ScheduledRetraining], *, enabled: bool
     ) -> None:
+        """Who resumes a schedule answers for it, as who saves it does."""
         held = rows.select_for_update(of=("self",))  # and not the rhythms beside them
         changed = [row for row in held if row.enabled != enabled]
         for row in changed:
             before, row.enabled = row.said, enabled
+            if enabled:
+                row.headers = _answered_for_by(request)
             row.keep_changes(before)
         self.message_user(request, f"{'Resumed' if enabled else 'Paused'}: {len(changed)}.")
 
@@ -174,3 +177,8 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         mood = MOODS.get(job.state, "info")
         when = date_format(job.created_at, "DATETIME_FORMAT")
         return format_html("{} {}", badge(job.state, mood), job_link(job, when))
+
+
+def _answered_for_by(request: HttpRequest) -> str:
+    """The headers of a schedule: its jobs are whose request it is."""
+    return json.dumps({OWNER: request.user.pk})

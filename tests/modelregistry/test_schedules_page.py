@@ -202,6 +202,24 @@ def test_schedules_are_paused_resumed_and_deleted(chief: Client, plants: int) ->
     assert PeriodicTasks.last_change() > before  # beat hears of it
 
 
+def test_who_resumes_a_schedule_answers_for_it(chief: Client, plants: int) -> None:
+    chief.post(ADD, answers(plants, promote_if_better_by="0"))
+    row = ScheduledRetraining.objects.get()
+    made = row.headers
+    other = User.objects.create_user("other", is_staff=True)
+    words = (*WORDS, "retrain_registeredmodel")  # and no promotion
+    other.user_permissions.set(Permission.objects.filter(codename__in=words))
+    client = Client()
+    client.force_login(other)
+    for action, headers in (("pause", made), ("resume", json.dumps({"owner": other.pk}))):
+        client.post(LIST, {"action": action, "_selected_action": [row.pk]})
+        row.refresh_from_db()
+        assert row.headers == headers
+    chief.post(LIST, {"action": "resume", "_selected_action": [row.pk]})  # which runs already
+    row.refresh_from_db()
+    assert row.headers == headers
+
+
 def test_the_last_job_is_shown_or_why_there_was_none(chief: Client, plants: int) -> None:
     chief.post(ADD, answers(plants))
     job = submit(kind="retrain_model_task", params={"model": "plants"}, origin="schedule")
