@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from mlapi.auditing import READING
+
 admin.site.unregister(LogEntry)
 LONGEST = 60  # characters of changes in the list
 NOTHING = ("", "None", None)
@@ -35,6 +37,9 @@ class AuditTrail(ModelAdmin):  # type: ignore[misc]
     actions = None
     fields = ("timestamp", "who", "origin", "action_shown", "kind", "which", "changes_shown")
     empty_hint = "What people, keys, jobs and commands change shows up here by itself."
+
+    def has_view_permission(self, request: HttpRequest, obj: LogEntry | None = None) -> bool:
+        return request.user.has_perms(READING)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -8,6 +8,9 @@ from django.http.response import HttpResponseBase
 
 from jobs.audit import acting
 from mlapi.problems import id_of
+from modelregistry.permissions import VIEW_ALL_MODELS
+
+READING = ("auditlog.view_logentry", VIEW_ALL_MODELS)  # it names models, whomever they are for
 
 
 class AuditMiddleware:

@@ -19,6 +19,7 @@ from jobs.access import NOT_IN_LISTS, VIEW_JOB, visible_to
 from jobs.admin.showing import NOTHING, state_badge, subject_link
 from jobs.models import Job
 from jobs.states import DEAD, FAILED, QUEUED, RUNNING
+from mlapi.auditing import READING
 from mlapi.health import broker_follower
 from mlapi.models import ApiKey
 from modelregistry.admin.for_groups import open_to
@@ -269,7 +270,7 @@ def _group(
     items = [
         {"title": name, "icon": icon, "link": _list_page(model)}
         for model, name, icon in pages
-        if request.user.has_perm(_view_permission(model))
+        if request.user.has_perms(READING if model is LogEntry else [_view_permission(model)])
     ]
     return {"title": title, "items": items}
 

@@ -47,8 +47,19 @@ def test_a_superuser_reads_it_and_can_change_add_and_delete_nothing(
 
 
 def test_only_who_may_view_it_does(model: RegisteredModel) -> None:
-    assert signed_in(person("eve")).get(LIST).status_code == 403
-    assert signed_in(person("ada", "view_logentry")).get(LIST).status_code == 200
+    """It names models whomever they are for: reading it takes seeing them all."""
+    entry = LogEntry.objects.get(object_repr="plants")
+    page = reverse("admin:auditlog_logentry_change", args=[entry.pk])
+    history = reverse("admin:modelregistry_registeredmodel_history", args=[model.pk])
+    for name, words, may in (
+        ("eve", (), False),
+        ("bob", ("view_logentry",), False),
+        ("ada", ("view_logentry", "view_all_models"), True),
+    ):
+        client = signed_in(person(name, "view_registeredmodel", *words))
+        assert [client.get(each).status_code for each in (LIST, page)] == [200 if may else 403] * 2
+        for shown in (reverse("admin:index"), history):
+            assert (LIST in client.get(shown).content.decode()) is may
 
 
 def test_it_says_who_what_which_and_from_where(chief: Client, model: RegisteredModel) -> None:
