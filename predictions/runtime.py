@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from modelregistry import services
-from modelregistry.access import may_ask
+from modelregistry.access import caller_of
 from modelregistry.formats.opening import open_runtime
 from modelregistry.formats.runtime import Runtime
 from modelregistry.models import CHAMPION, Alias, LiveVersion, ModelVersion
@@ -246,7 +246,8 @@ class ModelRuntime:
         if not self.follower.has_read:
             raise NotReady
         meant = self.engine.known(address)
-        if meant is None or not may_ask(caller or AnonymousUser(), meant.audience):
+        asking = caller_of(caller or AnonymousUser())  # whether it is there or not
+        if meant is None or not meant.audience.admits(asking):
             raise UnknownModel
         if meant.broken:
             raise VersionBroken
