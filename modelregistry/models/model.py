@@ -11,6 +11,7 @@ from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from jobs.audit import note
 from modelregistry.audience import PUBLIC, SIGNED_IN, Audience
 from modelregistry.errors import ArchivedModel, UnknownModel
 from modelregistry.models.names import CHAMPION, NAME
@@ -51,6 +52,7 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
         if not (certain and not model.is_settled):
             open_rows = open_rows.filter(task="")
         if open_rows.update(task=task):
+            note(model, {"task": (model.task, task)})
             Revision.objects.bump()
         model.refresh_from_db(fields=["task"])
         return model.task == task

@@ -146,6 +146,21 @@ def test_a_key_is_made_and_revoked_and_its_digest_is_nowhere(admin: Client, chie
     assert all(each.digest not in rows for each in ApiKey.objects.all())
 
 
+def test_what_a_models_first_version_says_it_does_is_told() -> None:
+    model = services.create_model(name="plants", task="")
+
+    def settle(task: str) -> list[LogEntry]:
+        with transaction.atomic():
+            return entries_of(
+                lambda: RegisteredModel.objects.settle_task(model, task, certain=True)
+            )
+
+    (entry,) = settle("regression")
+    assert told(entry) == (None, "update", "registeredmodel", None)
+    assert entry.changes == {"task": ["", "regression"]}
+    assert settle("regression") == []
+
+
 def test_keys_that_are_deleted_are_told_each(admin: Client) -> None:
     eve = User.objects.create_user("eve")
     named = {name: ApiKey.objects.create(eve, name=name)[0] for name in ("a", "b", "c")}
