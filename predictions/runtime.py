@@ -107,6 +107,8 @@ class ModelRuntime:
         known = versions.known_addresses()
         damaged = Alias.objects.damaged()
         champions = sorted([*Alias.objects.champions(), *damaged], key=_urgency)
+        # What needs no file first: whom a model is for does not wait for one that is loaded.
+        champions.sort(key=lambda champion: not self._memory.holds(champion))
         for champion in champions:
             self._bring_live(champion, broken=champion in damaged)
         names = frozenset(champion.model for champion in champions)

@@ -12,11 +12,13 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from modelregistry import services
+from modelregistry.audience import Audience
 from modelregistry.examples.training import train_diabetes
 from modelregistry.formats.rows import Rows
 from modelregistry.formats.runtime import RowsRefused
 from modelregistry.formats.skops_format import save_estimator
-from modelregistry.models import ModelVersion, RegisteredModel, Revision
+from modelregistry.models import LiveVersion, ModelVersion, RegisteredModel, Revision
+from predictions import versions
 from predictions.errors import NoSourceEstimator
 from predictions.runtime import RETRY_EVERY_READS, ModelRuntime
 from predictions.serving.batcher import Policy
@@ -97,6 +99,27 @@ def test_a_model_that_was_never_loadable_is_not_ready_but_known(runtime: ModelRu
     runtime.read()
     with pytest.raises(NotReady):
         runtime.engine.live("flowers")
+
+
+def test_whom_a_model_is_for_waits_for_no_other_models_file(
+    runtime: ModelRuntime, first: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, targets = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(rows, targets)
+    data = save_estimator(tree)
+    other = services.register_version(model_name="iris", data=data, create_missing=True)
+    services.promote(version=other)
+    services.change_model(name="flowers", changes={"visibility": "groups"})
+    meanwhile: list[Audience] = []
+    opened = versions.opened
+
+    def slowly(live: LiveVersion) -> object:
+        meanwhile.append(runtime.engine.live("flowers").identity.audience)
+        return opened(live)
+
+    monkeypatch.setattr(versions, "opened", slowly)
+    runtime.read()
+    assert meanwhile == [Audience(groups=frozenset())]
 
 
 def test_an_archived_model_is_gone(runtime: ModelRuntime, first: ModelVersion) -> None:
