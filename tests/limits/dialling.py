@@ -12,6 +12,10 @@ IN_FLIGHT = 20
 PATIENCE_S = 60
 LANE, DJANGO = "/predict-async", "/predict-sync"
 BODY = b'{"features": [5.1, 3.5, 1.4, 0.2]}'
+UPGRADE = (
+    *("Connection: Upgrade", "Upgrade: websocket"),
+    *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="),
+)
 
 
 @dataclass(frozen=True, slots=True)

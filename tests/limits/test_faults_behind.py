@@ -6,6 +6,7 @@ from tests.limits.dialling import (
     BODY,
     DJANGO,
     LANE,
+    UPGRADE,
     answer,
     answers,
     dial,
@@ -17,12 +18,7 @@ from tests.limits.dialling import (
 pytestmark = pytest.mark.stack
 CHUNKED = "Transfer-Encoding: chunked"
 SLOW = "Authorization: Bearer mlapi_nobodys"  # looked up in the database: it takes a while
-HANDSHAKE = head(
-    "/ws/jobs/",
-    *("Connection: Upgrade", "Upgrade: websocket"),
-    *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="),
-    method="GET",
-)
+HANDSHAKE = head("/ws/jobs/", *UPGRADE, method="GET")
 
 
 @pytest.mark.parametrize("path", [LANE, DJANGO])

@@ -6,6 +6,7 @@ from tests.limits.dialling import (
     BODY,
     DJANGO,
     LANE,
+    UPGRADE,
     answer,
     answers,
     dial,
@@ -17,10 +18,6 @@ from tests.limits.dialling import (
 pytestmark = pytest.mark.stack
 LONG = "X-Long: " + "a" * 17_000
 MANY = [f"X-{number}: 1" for number in range(100)]  # Host is one, too
-UPGRADE = (
-    *("Connection: Upgrade", "Upgrade: websocket"),
-    *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="),
-)
 
 
 @pytest.mark.parametrize("path", [LANE, DJANGO, "/admin/"])
